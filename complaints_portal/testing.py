@@ -1,0 +1,85 @@
+"""A pytest plugin: the tests' own PostgreSQL and Valkey, in the environment before Django reads its settings.
+
+Loaded with `-p complaints_portal.testing`. Each run of pytest takes the first free of the directories `.data/test/0`, `1`, …, so that
+two runs in one clone do not meet. Workers of pytest-xdist inherit the servers from the process that starts them; each
+has a database of its own in PostgreSQL (pytest-django's work), a number of its own in Valkey and a directory of its own for evidence.
+"""
+
+import atexit
+import fcntl
+import itertools
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+import pytest
+
+from complaints_portal import embedded
+
+ROOT = Path(__file__).resolve().parent.parent / ".data" / "test"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before pytest-django, which imports the settings in the same hook
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Bring the services in the process that was started by hand; in a worker of it only choose what is the worker's own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker:
+        _take_own_corner(1 + int(worker.removeprefix("gw")))
+    elif not (early_config.known_args_namespace.help or early_config.known_args_namespace.version):
+        _bring_services()
+        _take_own_corner(0)
+    return (yield)
+
+
+def _bring_services() -> None:
+    """Start the services, and stop them when this process ends, also on Ctrl-C."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    directory = stack.enter_context(_free_directory())
+    os.environ["DATA_DIR"] = str(directory)
+    try:
+        services = stack.enter_context(embedded.ensure(directory, purpose="test"))
+    except embedded.CannotStart:
+        # Without fsync a power cut may leave a cluster that does not start; there is nothing in it to keep.
+        shutil.rmtree((directory / "services").resolve(), ignore_errors=True)
+        try:
+            services = stack.enter_context(embedded.ensure(directory, purpose="test"))
+        except embedded.CannotStart as reason:
+            raise pytest.UsageError(str(reason)) from None
+    embedded.put_in_environment(services)
+
+
+class _free_directory:
+    """The first directory under ROOT that no other run of pytest holds, for as long as this context lasts."""
+
+    def __enter__(self) -> Path:
+        for number in itertools.count():
+            directory = ROOT / str(number)
+            directory.mkdir(parents=True, exist_ok=True)
+            self.lock: IO[str] = (directory / "taken").open("a")
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.lock.close()
+                continue
+            return directory
+        raise AssertionError("itertools.count() does not end")
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.close()
+
+
+def _take_own_corner(number: int) -> None:
+    """Point this process at the Valkey database that lies `number` after the given one, and at an empty evidence directory."""
+    parts = urlsplit(os.environ["REDIS_URL"])
+    os.environ["REDIS_URL"] = parts._replace(path=f"/{int(parts.path.strip('/') or 0) + number}").geturl()
+    evidence = Path(os.environ["DATA_DIR"]) / "evidence" / str(number)
+    shutil.rmtree(evidence, ignore_errors=True)
+    os.environ["EVIDENCE_STORAGE"] = f"file://{evidence}"

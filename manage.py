@@ -1,0 +1,63 @@
+#!/usr/bin/env python
+"""Run a management command, with the embedded services when no others are set."""
+
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent
+NEED_NO_SERVICES = {
+    "check",
+    "collectstatic",
+    "compilemessages",
+    "diffsettings",
+    "findstatic",
+    "help",
+    "makemessages",
+    "spectacular",
+    "startapp",
+    "translations",
+    "version",
+}
+
+
+def main() -> None:
+    """Find the services that run for the same DATA_DIR, or start them for the length of this command; then run it."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "complaints_portal.settings")
+    from django.core.management import execute_from_command_line
+
+    with ExitStack() as stack:
+        if needs_services(sys.argv):
+            use_services(stack)
+        execute_from_command_line(sys.argv)
+
+
+def needs_services(argv: list[str]) -> bool:
+    """Say whether a command line works with the database or the queue."""
+    return len(argv) > 1 and argv[1] not in NEED_NO_SERVICES and not {"-h", "--help", "--version"} & set(argv)
+
+
+def use_services(stack: ExitStack) -> None:
+    """Bring the services outside production, where a missing DATABASE_URL is a mistake and the settings say so."""
+    import environ
+
+    from complaints_portal import embedded
+
+    environ.Env.read_env(BASE_DIR / ".env")
+    if os.environ.get("DJANGO_ENV") == "production":
+        return
+    data_dir = Path(os.environ.get("DATA_DIR") or BASE_DIR / ".data")
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # leave by the door, so that they are stopped
+    try:
+        services = stack.enter_context(embedded.ensure(data_dir))
+    except (embedded.CannotStart, OSError) as reason:
+        sys.exit(f"manage.py: {reason}")
+    embedded.put_in_environment(services)
+
+
+if __name__ == "__main__":
+    main()
