@@ -1,0 +1,1 @@
+"""Appeals against penalties, and their review."""

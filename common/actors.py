@@ -1,0 +1,36 @@
+"""Who makes a move. Nothing is done by nobody: every verb takes an `Actor`, and the system is one with a name."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ActorKind(StrEnum):
+    MEMBER = "member"
+    """A person who works for a merchant."""
+    MERCHANT = "merchant"
+    """A merchant's own program, with a merchant key."""
+    STAFF = "staff"
+    """Support staff of the platform."""
+    PLATFORM = "platform"
+    """The platform's own systems, with a platform key."""
+    CONSUMER = "consumer"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: kind, the row that stands for them, the name that the history keeps, and what they may see and do.
+
+    `grants` are the verbs that an account administrator gave a member (or that a merchant key carries);
+    `merchant_id` is the merchant for whom a member or a merchant key acts, and the only one they can see.
+    """
+
+    kind: ActorKind
+    name: str
+    id: int | None = None
+    platform_id: int | None = None
+    merchant_id: int | None = None
+    grants: frozenset[str] = field(default_factory=frozenset)
+
+
+SYSTEM = Actor(kind=ActorKind.SYSTEM, name="system")

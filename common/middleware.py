@@ -1,0 +1,23 @@
+"""Pages answer a refusal that no form caught with its sentence and its status."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from common.errors import PortalError
+
+
+class portal_error_middleware:  # noqa: N801 (it stands among function middlewares, and needs process_exception)
+    """Turn a `PortalError` that a page let through into a page with its sentence, and its status."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, PortalError):
+            return None
+        return render(request, "errors/refused.html", {"error": exception}, status=exception.status)

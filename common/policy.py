@@ -1,0 +1,184 @@
+"""The policy numbers, on one screen.
+
+Elapsed time is a `timedelta`; working days are a plain count that only the calendar understands, so nobody adds one to the
+other. A case is judged by the policy that was in force when its clock started: `policy_at(moment)`.
+
+Source of the numbers: the guide to handling trade complaints and appealing penalties, and design.md, section 3.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from django.conf import settings
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The numbers in force during one span of time; each line says what its number means."""
+
+    handle_hours: int = 96
+    """A complaint must be handled within so many hours after it was filed."""
+    handle_points: int = 1
+    """What each complaint that was not handled in time costs."""
+    refund_hours: int = 168
+    """A pending refund must be paid within so many hours after the ruling."""
+    refund_points: int = 1
+    """What each overdue refund costs, each time."""
+    appeal_complaint_timeout_hours: int = 168
+    """The appeal window of a penalty for a complaint not handled, from the moment the penalty is issued."""
+    appeal_refund_overdue_hours: int = 720
+    """The appeal window of a penalty for an overdue refund."""
+    review_working_days: int = 3
+    """Staff review an appeal or a no-refund claim by the end of this working day after its submission."""
+    supplement_hours: int = 168
+    """A merchant whom staff asked for more evidence has so long; then the review goes on with what is there."""
+    appeals_per_penalty: int = 3
+    refusals_per_refund: int = 1
+    finish_hours: int = 168
+    """A handled complaint finishes by itself when the consumer is silent for so long."""
+    bonus_percent: int = 30
+    """The bonus on each top-up of the guarantee deposit."""
+    bonus_cap: Decimal = Decimal("10000.00")
+    """The most that an account ever gets as bonus, in yuan."""
+    bonus_share: int = 3
+    """One part in so many of each refund from the fund is paid from the bonus."""
+    reminder_hours: tuple[int, ...] = (48, 24, 6, 1)
+    """Reminders before a deadline."""
+    pictures_per_submission: int = 9
+    picture_megabytes: int = 5
+    points_thresholds: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Points at which a platform acts (a warning, hiding a mini program). The guide names none, so none is set."""
+
+    @property
+    def handle_within(self) -> timedelta:
+        return self.handle_hours * HOUR
+
+    @property
+    def refund_within(self) -> timedelta:
+        return self.refund_hours * HOUR
+
+    @property
+    def supplement_within(self) -> timedelta:
+        return self.supplement_hours * HOUR
+
+    @property
+    def finish_after(self) -> timedelta:
+        return self.finish_hours * HOUR
+
+    @property
+    def picture_max_bytes(self) -> int:
+        return self.picture_megabytes * 1024 * 1024
+
+    def appeal_within(self, penalty_kind: str) -> timedelta:
+        """Return the length of the appeal window of a penalty of this kind."""
+        hours = {
+            "complaint_timeout": self.appeal_complaint_timeout_hours,
+            "refund_overdue": self.appeal_refund_overdue_hours,
+        }
+        return hours[penalty_kind] * HOUR
+
+    def reminds_at(self, due_at: datetime, now: datetime) -> datetime | None:
+        """Return the next moment at which a reminder for `due_at` is sent, or None when none is left."""
+        moments = (due_at - hours * HOUR for hours in self.reminder_hours)
+        return min((moment for moment in moments if moment > now), default=None)
+
+
+class PolicyError(ValueError):
+    """The operator's policy file cannot be used; the sentence says which line and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A policy and the moment from which it holds."""
+
+    since: datetime
+    policy: Policy
+
+
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def policy_at(moment: datetime) -> Policy:
+    """Return the policy in force at `moment`; the published one unless the operator's file says otherwise."""
+    policy = Policy()
+    for span in policy_spans():
+        if span.since > moment:
+            break
+        policy = span.policy
+    return policy
+
+
+@cache
+def policy_spans() -> tuple[Span, ...]:
+    """Return every policy since the beginning, oldest first. Refuses a bad policy file with `PolicyError`."""
+    spans = [Span(BEGINNING, Policy())]
+    if settings.POLICY_FILE:
+        for since, overrides in read_policy_file(Path(settings.POLICY_FILE)):
+            spans.append(Span(since, replace(spans[-1].policy, **overrides)))
+    return tuple(spans)
+
+
+def read_policy_file(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
+    """Read `[[policy]]` tables, each with `since` and the numbers that change from then on.
+
+    Refuses, with `PolicyError`: a file that is not TOML, an unknown name, a number that is zero, negative or of another
+    type, a `since` without a time zone, and two tables that start at the same moment.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PolicyError(f"{path}: {error}") from error
+    unknown = set(document) - {"policy"}
+    if unknown:
+        raise PolicyError(f"{path}: only [[policy]] tables may stand here, not {', '.join(sorted(unknown))}")
+    tables = [_read_table(path, table) for table in document.get("policy", [])]
+    tables.sort(key=lambda entry: entry[0])
+    for (since, _), (following, _) in zip(tables, tables[1:], strict=False):
+        if since == following:
+            raise PolicyError(f"{path}: two policies start at {since.isoformat()}; give each a moment of its own")
+    return tables
+
+
+def _read_table(path: Path, table: dict[str, Any]) -> tuple[datetime, dict[str, Any]]:
+    overrides = dict(table)
+    since = overrides.pop("since", None)
+    if not isinstance(since, datetime) or since.tzinfo is None:
+        raise PolicyError(f"{path}: every policy needs `since`, a date and time with its offset, not {since!r}")
+    known = {each.name: getattr(Policy(), each.name) for each in fields(Policy)}
+    for name, value in overrides.items():
+        if name not in known:
+            raise PolicyError(f"{path}: unknown number {name!r}; known are {', '.join(known)}")
+        overrides[name] = _checked(path, name, value, like=known[name])
+    return since, overrides
+
+
+def _checked(path: Path, name: str, value: Any, *, like: Any) -> Any:
+    if isinstance(like, tuple):
+        if not isinstance(value, list):
+            raise PolicyError(f"{path}: {name} must be a list of whole numbers above zero, not {value!r}")
+        return tuple(sorted((_checked(path, name, each, like=1) for each in value), reverse=True))
+    if isinstance(like, Mapping):
+        if not isinstance(value, dict):
+            raise PolicyError(f"{path}: {name} must be a table of names and points, not {value!r}")
+        return MappingProxyType({key: _checked(path, f"{name}.{key}", each, like=1) for key, each in value.items()})
+    if isinstance(like, Decimal):
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise PolicyError(f"{path}: {name} must be an amount in yuan, as a string, not {value!r}")
+        try:
+            value = Decimal(value).quantize(Decimal("0.01"))
+        except ArithmeticError as error:
+            raise PolicyError(f"{path}: {name} must be an amount in yuan, as a string, not {value!r}") from error
+    elif not isinstance(value, int) or isinstance(value, bool):
+        raise PolicyError(f"{path}: {name} must be a whole number, not {value!r}")
+    if value <= 0:
+        raise PolicyError(f"{path}: {name} must be above zero, not {value}")
+    return value

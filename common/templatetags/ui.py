@@ -1,0 +1,300 @@
+"""The components of the design system as template tags; docs/design-system.md shows each with an example."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.template import Context, TemplateSyntaxError
+from django.template.loader import render_to_string
+from django.templatetags.static import static
+from django.utils.html import format_html, json_script
+from django.utils.safestring import SafeString
+
+from common import wording
+
+register = template.Library()
+
+# Every state that design.md names: its tone and its icon, so that the shape tells it apart without the colour.
+STATE_LOOKS: dict[str, tuple[str, str]] = {
+    # complaints
+    "pending": ("accent", "pending"),
+    "handled": ("neutral", "reply"),
+    "in_review": ("neutral", "review"),
+    "refund_due": ("warn", "refund"),
+    "finished": ("ok", "done"),
+    "cancelled": ("neutral", "cancelled"),
+    "closed": ("neutral", "lock"),
+    # penalties
+    "in_effect": ("danger", "violation"),
+    "under_appeal": ("warn", "appeal"),
+    "revoked": ("neutral", "undo"),
+    # refunds and no-refund claims
+    "due": ("warn", "refund"),
+    "refused": ("neutral", "review"),
+    "refunded": ("ok", "done"),
+    "waived": ("neutral", "cancelled"),
+    "accepted": ("ok", "done"),
+    "overruled": ("warn", "refund"),
+    # appeals
+    "submitted": ("neutral", "review"),
+    "more_wanted": ("warn", "upload"),
+    "approved": ("ok", "done"),
+    "rejected": ("danger", "refused"),
+    "withdrawn": ("neutral", "undo"),
+    # consultations
+    "open": ("accent", "open"),
+    "answered": ("ok", "reply"),
+}
+TONE_ICONS = {"neutral": "info", "accent": "info", "ok": "done", "warn": "warn", "danger": "danger"}
+ROLE_ICONS = {"consumer": "user", "merchant": "shop", "platform": "platform", "staff": "platform", "system": "system"}
+MESSAGE_TONES = {"success": "ok", "warning": "warn", "error": "danger"}
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """An icon of static/img/icons.svg, 1.25 em high; hidden from screen readers unless it has a label of its own."""
+    use = format_html('<use href="{}#{}"/>', static("img/icons.svg"), name)
+    spoken = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    return format_html('<svg class="icon" width="16" height="16" {}>{}</svg>', spoken, use)
+
+
+@register.inclusion_tag("components/badge.html")
+def badge(state: str, label: str) -> dict[str, str]:
+    """The state of a complaint, a penalty, an appeal ...: {% badge complaint.status complaint.get_status_display %}."""
+    tone, shape = STATE_LOOKS.get(state, ("neutral", "open"))
+    return {"state": state, "label": label, "tone": tone, "icon_name": shape}
+
+
+@register.inclusion_tag("components/badge.html")
+def tag(label: str, tone: str = "neutral", icon: str = "") -> dict[str, str]:
+    """A short remark in the shape of a badge, for what is not a state: points, advance protection."""
+    return {"label": label, "tone": tone, "icon_name": icon}
+
+
+@register.inclusion_tag("components/clock.html", takes_context=True)
+def clock(
+    context: Context,
+    due_at: datetime,
+    *,
+    now: datetime | None = None,
+    stopped_at: datetime | None = None,
+    label: str = "",
+    large: bool = False,
+    zone: bool = True,
+    provisional: bool = False,
+) -> dict[str, Any]:
+    """A deadline: the time left in words and the exact Beijing time.
+
+    `now` is the moment that the view read; without the argument the tag takes `now` from the page's context, and
+    refuses to guess when there is none.
+    """
+    moment = now or context.get("now")
+    if moment is None:
+        raise TemplateSyntaxError("{% clock %} needs the moment: put `now` into the context, or pass now=.")
+    face = wording.clock_face(due_at, now=moment, stopped_at=stopped_at)
+    return {
+        "due_at": due_at,
+        "face": face,
+        "label": label,
+        "large": large,
+        "zone": zone,
+        "provisional": provisional,
+    }
+
+
+@register.simple_tag
+def clock_words() -> SafeString:
+    """The phrases that static/js/ui.js needs to let the clocks of a page run on."""
+    return json_script(wording.clock_words(), "clock-words")
+
+
+@register.simple_tag
+def moment(at: datetime | None, zone: bool = True, seconds: bool = False) -> SafeString:
+    """A moment as exact Beijing time in a <time> element; a dash when there is none."""
+    if at is None:
+        return SafeString('<span class="none">–</span>')
+    written = wording.beijing_time(at, zone=zone, seconds=seconds)
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), written)
+
+
+@register.simple_tag
+def money(amount: Decimal | int | None) -> SafeString:
+    """An amount in yuan, with figures that stand under each other in a column; a dash when there is none."""
+    if amount is None:
+        return SafeString('<span class="none">–</span>')
+    return format_html('<span class="money">{}</span>', wording.yuan(Decimal(amount)))
+
+
+@register.filter
+def masked_phone(phone: str) -> str:
+    """138****1234."""
+    return wording.masked_phone(phone)
+
+
+@register.filter
+def masked_name(name: str) -> str:
+    """张**."""
+    return wording.masked_name(name)
+
+
+@register.inclusion_tag("components/button.html")
+def button(
+    label: str,
+    *,
+    href: str = "",
+    kind: str = "",
+    icon: str = "",
+    type: str = "submit",
+    name: str = "",
+    value: str = "",
+    form: str = "",
+    opens: str = "",
+    small: bool = False,
+    disabled: bool = False,
+) -> dict[str, Any]:
+    """A button, or a link that looks like one when it has an `href`; `opens` is the id of a dialog or menu.
+
+    `kind` is primary (one a screen), danger, quiet, or nothing.
+    """
+    return {
+        "label": label,
+        "href": href,
+        "kind": kind,
+        "icon_name": icon,
+        "type": "button" if opens else type,
+        "name": name,
+        "value": value,
+        "form": form,
+        "opens": opens,
+        "small": small,
+        "disabled": disabled,
+    }
+
+
+@register.simple_block_tag
+def card(
+    content: str, title: str = "", *, id: str = "", href: str = "", note: str = "", tone: str = "", flush: bool = False
+) -> SafeString:
+    """A surface with a heading; with an `href` the whole card is the link; `flush` lets a table reach its edges."""
+    given = {"content": content, "title": title, "id": id, "href": href, "note": note, "tone": tone, "flush": flush}
+    return render_to_string("components/card.html", given)
+
+
+@register.simple_block_tag
+def callout(content: str, title: str = "", *, tone: str = "accent", id: str = "", role: str = "") -> SafeString:
+    """A remark that must not be overlooked: accent for a note, warn, danger, ok."""
+    given = {"content": content, "title": title, "tone": tone, "icon_name": TONE_ICONS[tone], "id": id, "role": role}
+    return render_to_string("components/callout.html", given)
+
+
+@register.simple_block_tag
+def empty(content: str, title: str, *, icon: str = "empty") -> SafeString:
+    """What stands where a list has no rows: what that means, and what to do next."""
+    return render_to_string("components/empty.html", {"content": content, "title": title, "icon_name": icon})
+
+
+@register.simple_block_tag
+def dialog(content: str, id: str, title: str) -> SafeString:
+    """A dialog that a button with `opens=id` opens, also without a script."""
+    return render_to_string("components/dialog.html", {"content": content, "id": id, "title": title})
+
+
+@register.simple_block_tag
+def fact(content: str, label: str, *, wide: bool = False) -> SafeString:
+    """One row of a <dl class="facts">; an empty value becomes a dash."""
+    shown = content if content.strip() else SafeString('<span class="none">–</span>')
+    return render_to_string("components/fact.html", {"content": shown, "label": label, "wide": wide})
+
+
+@register.simple_block_tag
+def entry(content: str, *, role: str, name: str, at: datetime, role_label: str = "", internal: bool = False) -> SafeString:
+    """One line of an <ol class="timeline">: who (consumer, merchant, platform, system), when, and what was said."""
+    given = {"content": content, "role": role, "name": name, "at": at, "role_label": role_label, "internal": internal}
+    return render_to_string("components/entry.html", given | {"icon_name": ROLE_ICONS.get(role, "system")})
+
+
+@register.simple_block_tag
+def choice(
+    content: str, label: str, *, name: str, value: str, checked: bool = False, hint: str = "", reveals: str = ""
+) -> SafeString:
+    """A radio button as a card. What the block holds shows while it is chosen; `reveals` names a <div data-reveal>
+    after the group that shows with it."""
+    given = {"content": content.strip(), "label": label, "name": name, "value": value, "checked": checked}
+    return render_to_string("components/choice.html", given | {"hint": hint, "reveals": reveals})
+
+
+@register.inclusion_tag("components/evidence.html")
+def evidence(pictures: Iterable[Any], label: str = "") -> dict[str, Any]:
+    """Thumbnails that lead to the full pictures; each has `url`, and may have `thumbnail_url` and `alt`."""
+    return {"pictures": pictures, "label": label}
+
+
+@register.inclusion_tag("components/picture_upload.html")
+def picture_upload(
+    name: str = "pictures",
+    *,
+    id: str = "",
+    label: str = "",
+    hint: str = "",
+    kept: Iterable[Any] = (),
+    kept_name: str = "kept_pictures",
+    errors: Iterable[str] = (),
+    limit: int = 9,
+    max_bytes: int = 5 * 1024 * 1024,
+    required: bool = False,
+) -> dict[str, Any]:
+    """A field for several pictures; `kept` are those already uploaded (`id`, `url`, `alt`), sent again as `kept_name`.
+
+    A kept picture is a ticked box with its thumbnail: unticking removes it, also without a script.
+    """
+    return {
+        "name": name,
+        "id": id or f"id_{name}",
+        "label": label,
+        "hint": hint,
+        "kept": kept,
+        "kept_name": kept_name,
+        "errors": errors,
+        "limit": limit,
+        "max_bytes": max_bytes,
+        "max_megabytes": max_bytes // (1024 * 1024),
+        "required": required,
+    }
+
+
+@register.inclusion_tag("components/error_summary.html")
+def error_summary(*forms: Any) -> dict[str, Any]:
+    """What is wrong with one or more forms, each error a link to its field; nothing when all is well."""
+    return {"forms": forms, "shown": any(form.errors for form in forms)}
+
+
+@register.inclusion_tag("components/pagination.html")
+def pagination(previous: str | None = None, next: str | None = None, summary: str = "") -> dict[str, Any]:
+    """The way through keyset pages: the addresses of the page before and the page after."""
+    return {"previous": previous, "next": next, "summary": summary}
+
+
+@register.inclusion_tag("components/tabs.html")
+def tabs(items: Iterable[Mapping[str, Any]], label: str) -> dict[str, Any]:
+    """Links that stand beside each other, each with `url`, `label`, `current`, and perhaps a `count`."""
+    return {"items": items, "label": label}
+
+
+@register.inclusion_tag("components/steps.html")
+def steps(items: Iterable[str], current: int) -> dict[str, Any]:
+    """Steps in their order; `current` counts from 1, and one more than there are means that all is done."""
+    return {"items": items, "current": current}
+
+
+@register.filter
+def message_tone(level_tag: str) -> str:
+    """The tone of a message of django.contrib.messages."""
+    return MESSAGE_TONES.get(level_tag, "accent")
+
+
+@register.filter
+def tone_icon(tone: str) -> str:
+    """The icon that says the same as a tone."""
+    return TONE_ICONS[tone]

@@ -1,0 +1,1 @@
+"""Trade complaints: filed, handled, talked about, finished."""

@@ -1,0 +1,269 @@
+"""File complaints, one or many: the same verb for the API, the bulk API and the import."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from common.actors import Actor
+from common.errors import BadInput, PortalError
+from common.numbers import new_complaint_no
+from common.policy import policy_at
+from complaints.models import REFUNDING, Complaint, Handling, HistoryLine
+from complaints.permissions import require
+from complaints.services import finish_clock, handle_clock, history_line
+from complaints.states import Status
+from deadlines.models import Deadline
+from deadlines.services import start_clocks
+from evidence.models import Evidence
+from merchants.models import MiniProgram
+from notifications.models import Event
+from notifications.services import emit_many
+
+
+@dataclass(frozen=True, slots=True)
+class HandledElsewhere:
+    """How and when a complaint was handled before it came here. `amount` is in yuan, for the ways that refund."""
+
+    method: str
+    at: datetime
+    note: str = ""
+    amount: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filing:
+    """One complaint as it is filed. Amounts are yuan to the cent; moments carry their zone.
+
+    `filed_at` is for what was filed elsewhere earlier, and starts the clock; without it the clock starts now.
+    """
+
+    app_id: str
+    trade_no: str
+    trade_amount: Decimal
+    dispute_type: str
+    description: str
+    merchant_order_no: str = ""
+    paid_at: datetime | None = None
+    demand: str = ""
+    requested_refund_amount: Decimal | None = None
+    consumer_reference: str = ""
+    consumer_name: str = ""
+    consumer_phone: str = ""
+    advance_protection: bool = False
+    filed_at: datetime | None = None
+    upstream_id: str = ""
+    handled: HandledElsewhere | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What became of one filing: a complaint that is new, or the first one with the same upstream id."""
+
+    complaint: Complaint
+    is_new: bool
+
+
+Outcome = Filed | PortalError
+
+
+def file_complaint(
+    filing: Filing, *, pictures: Sequence[Evidence] = (), platform_id: int, actor: Actor, now: datetime
+) -> Filed:
+    """File one complaint and start its clock. Raises the `PortalError` that `file_complaints` would return."""
+    with transaction.atomic():
+        (outcome,) = file_complaints([filing], platform_id=platform_id, actor=actor, now=now)
+        if isinstance(outcome, PortalError):
+            raise outcome
+        if outcome.is_new and pictures:
+            outcome.complaint.pictures.set(pictures)
+    return outcome
+
+
+@transaction.atomic
+def file_complaints(
+    filings: Sequence[Filing], *, platform_id: int, actor: Actor, now: datetime, is_history: bool = False
+) -> list[Outcome]:
+    """File many complaints with a handful of statements; the outcomes stand in the order of the filings.
+
+    A filing that cannot be taken is answered with the refusal and does not stop the others: an unknown mini program, a
+    moment in the future, a refund asked above the trade. The same upstream id twice is the same complaint.
+    `is_history` takes old cases in without starting a clock.
+    """
+    require(actor, "file")
+    programs = {
+        program.app_id: program
+        for program in MiniProgram.objects.filter(
+            platform_id=platform_id, app_id__in={filing.app_id for filing in filings}
+        )
+    }
+    outcomes: list[Outcome | Complaint] = []
+    for filing in filings:
+        refusal = _refusal(filing, programs, now=now)
+        outcomes.append(refusal or _complaint(filing, programs[filing.app_id], now=now, is_history=is_history))
+    created = _insert([each for each in outcomes if isinstance(each, Complaint)])
+    first = _first_ones([each for each in outcomes if isinstance(each, Complaint) and each.complaint_no not in created])
+    result: list[Outcome] = []
+    taken_in: list[tuple[Complaint, Filing]] = []
+    for filing, outcome in zip(filings, outcomes, strict=True):
+        if isinstance(outcome, Complaint):
+            if outcome.complaint_no in created:
+                outcome.pk = created[outcome.complaint_no]
+                taken_in.append((outcome, filing))
+                outcome = Filed(outcome, is_new=True)
+            else:
+                outcome = Filed(first[outcome.upstream_id], is_new=False)
+        result.append(outcome)
+    _take_in(taken_in, actor=actor, is_history=is_history)
+    return result
+
+
+def _refusal(filing: Filing, programs: dict[str, MiniProgram], *, now: datetime) -> BadInput | None:
+    """Return why a filing cannot be taken, or None."""
+    if filing.app_id not in programs:
+        return BadInput(
+            _("“%(app_id)s” is not a mini program of this platform.") % {"app_id": filing.app_id},
+            field="app_id",
+            code="unknown_app_id",
+        )
+    for name, moment in (("filed_at", filing.filed_at), ("paid_at", filing.paid_at)):
+        if moment is not None and moment > now:
+            return BadInput(_("This moment lies in the future."), field=name, code="in_the_future")
+    for name, amount in (
+        ("trade_amount", filing.trade_amount),
+        ("requested_refund_amount", filing.requested_refund_amount),
+    ):
+        if amount is not None and (amount < 0 or amount != amount.quantize(Decimal("0.01"))):
+            return BadInput(_("Give the amount in yuan, not below zero, with at most two decimals."), field=name)
+    if filing.requested_refund_amount is not None and filing.requested_refund_amount > filing.trade_amount:
+        return BadInput(
+            _("The refund that is asked for exceeds the trade's amount."), field="requested_refund_amount"
+        )
+    if filing.handled is not None:
+        return _refusal_of_handling(filing.handled, filed_at=filing.filed_at or now, now=now)
+    return None
+
+
+def _refusal_of_handling(handled: HandledElsewhere, *, filed_at: datetime, now: datetime) -> BadInput | None:
+    if not filed_at <= handled.at <= now:
+        return BadInput(_("It must have been handled after it was filed, and not in the future."), field="handled_at")
+    if (handled.method in REFUNDING) != bool(handled.amount):
+        return BadInput(_("A way of handling that refunds needs its amount; another has none."), field="refund_amount")
+    return None
+
+
+def _complaint(filing: Filing, program: MiniProgram, *, now: datetime, is_history: bool) -> Complaint:
+    filed_at = filing.filed_at or now
+    return Complaint(
+        complaint_no=new_complaint_no(filed_at),
+        platform_id=program.platform_id,
+        merchant_id=program.merchant_id,
+        mini_program=program,
+        upstream_id=filing.upstream_id,
+        trade_no=filing.trade_no,
+        merchant_order_no=filing.merchant_order_no,
+        trade_amount=filing.trade_amount,
+        paid_at=filing.paid_at,
+        dispute_type=filing.dispute_type,
+        demand=filing.demand,
+        requested_refund_amount=filing.requested_refund_amount,
+        description=filing.description,
+        consumer_reference=filing.consumer_reference,
+        consumer_name=filing.consumer_name,
+        consumer_phone=filing.consumer_phone,
+        advance_protection=filing.advance_protection,
+        status=_first_status(filing.handled),
+        filed_at=filed_at,
+        received_at=now,
+        handle_by=filed_at + policy_at(filed_at).handle_within,
+        is_history=is_history,
+    )
+
+
+def _first_status(handled: HandledElsewhere | None) -> Status:
+    if handled is None:
+        return Status.PENDING
+    return Status.HANDLED if handled.method in REFUNDING else Status.IN_REVIEW
+
+
+def _insert(complaints: list[Complaint]) -> dict[str, int]:
+    """Insert what has no upstream id that is there already; return the new ones' ids by complaint number."""
+    if not any(complaint.upstream_id for complaint in complaints):
+        return {each.complaint_no: each.pk for each in Complaint.objects.bulk_create(complaints)}
+    Complaint.objects.bulk_create(complaints, ignore_conflicts=True)
+    numbers = [complaint.complaint_no for complaint in complaints]
+    return dict(Complaint.objects.filter(complaint_no__in=numbers).values_list("complaint_no", "pk"))
+
+
+def _first_ones(again: list[Complaint]) -> dict[str, Complaint]:
+    """Return the complaints that were first with these upstream ids."""
+    if not again:
+        return {}
+    wanted = {complaint.upstream_id for complaint in again}
+    first = Complaint.objects.filter(platform_id=again[0].platform_id, upstream_id__in=wanted)
+    return {complaint.upstream_id: complaint for complaint in first.select_related("mini_program")}
+
+
+def _take_in(taken_in: list[tuple[Complaint, Filing]], *, actor: Actor, is_history: bool) -> None:
+    """Start the clocks, and write handlings, history and events of complaints that were just inserted."""
+    handlings = [
+        _handling(complaint, filing.handled, actor=actor) for complaint, filing in taken_in if filing.handled
+    ]
+    Handling.objects.bulk_create(handlings, batch_size=1000)
+    lines = [
+        history_line(complaint, "file", "", Status.PENDING, actor=actor, at=complaint.filed_at)
+        for complaint, _filing in taken_in
+    ]
+    lines += [
+        history_line(
+            handling.complaint,
+            "handle",
+            Status.PENDING,
+            handling.complaint.status,
+            actor=actor,
+            at=handling.handled_at,
+            method=handling.method,
+            in_time=handling.in_time,
+        )
+        for handling in handlings
+    ]
+    HistoryLine.objects.bulk_create(lines, batch_size=1000)
+    if not is_history:
+        start_clocks(_clocks(taken_in))
+    emit_many(
+        Event(
+            name="complaint.filed",
+            merchant_id=complaint.merchant_id,
+            subject_id=complaint.pk,
+            at=complaint.received_at,
+            payload={"complaint_no": complaint.complaint_no, "status": complaint.status},
+        )
+        for complaint, _filing in taken_in
+    )
+
+
+def _clocks(taken_in: list[tuple[Complaint, Filing]]) -> Iterable[Deadline]:
+    """Yield the clocks that run: what is not handled, or was handled late, is for the sweep; a refund awaits its consumer."""
+    for complaint, filing in taken_in:
+        handled = filing.handled
+        if handled is None or handled.at > complaint.handle_by:
+            yield handle_clock(complaint)
+        if handled is not None and complaint.status == Status.HANDLED:
+            yield finish_clock(complaint, handled_at=handled.at)
+
+
+def _handling(complaint: Complaint, handled: HandledElsewhere, *, actor: Actor) -> Handling:
+    return Handling(
+        complaint=complaint,
+        method=handled.method,
+        note=handled.note,
+        refund_amount=handled.amount,
+        handled_at=handled.at,
+        in_time=handled.at <= complaint.handle_by,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+    )

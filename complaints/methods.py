@@ -1,0 +1,124 @@
+"""The six ways of handling, and what each needs. An upper app that can refund registers itself as the payer of a way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from common.actors import Actor
+from common.errors import BadInput, IllegalMove
+from complaints.models import REFUNDING, Complaint, Method
+from evidence.models import Evidence
+
+NOTE_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one way of handling asks for, and the sentence under it on the form."""
+
+    hint: Promise
+    amount: bool = False
+    proof: bool = False
+    """A text and at least one picture: nobody refunds, so staff will look at why."""
+    reference: bool = False
+    tracking: bool = False
+
+
+NEEDS: dict[str, Need] = {
+    Method.FUND_REFUND: Need(_("Paid from your deposit; a third of it from the bonus."), amount=True),
+    Method.OTHER_REFUND: Need(
+        _("You have refunded already. Give the amount, and the refund's number or a picture of the record."),
+        amount=True,
+        reference=True,
+    ),
+    Method.SHIPPED: Need(_("Give carrier and tracking number, and a picture of the record."), proof=True, tracking=True),
+    Method.OTHER: Need(_("Say what was agreed, and prove it with a picture."), proof=True),
+    Method.AFTER_SALES: Need(_("Say what was repaired, exchanged or made good, and prove it."), proof=True),
+    Method.NOT_LIABLE: Need(_("Say why no refund is due, and prove it."), proof=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HandlingInput:
+    """What a merchant says about how they handled a complaint. Amounts are yuan to the cent."""
+
+    method: str
+    note: str = ""
+    refund_amount: Decimal | None = None
+    refund_reference: str = ""
+    tracking: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Payer(Protocol):
+    """Pays a refund as part of handling; refuses with a `PortalError` and moves nothing when it cannot."""
+
+    def __call__(self, complaint: Complaint, amount: Decimal, *, actor: Actor, now: datetime) -> None: ...
+
+
+_payers: dict[str, Payer] = {}
+
+
+def register_payer(method: Method) -> Callable[[Payer], Payer]:
+    """Make a function the payer of a way of handling; the app that holds the money does so when it starts."""
+
+    def register(payer: Payer) -> Payer:
+        _payers[method] = payer
+        return payer
+
+    return register
+
+
+def is_available(method: str) -> bool:
+    """Say whether this way can be chosen here: refunding from the deposit needs a guarantee plan to pay from."""
+    return method != Method.FUND_REFUND or method in _payers
+
+
+def pay(complaint: Complaint, given: HandlingInput, *, actor: Actor, now: datetime) -> None:
+    """Let the registered payer refund, where this way of handling has one."""
+    payer = _payers.get(given.method)
+    if payer is not None and given.refund_amount is not None:
+        payer(complaint, given.refund_amount, actor=actor, now=now)
+
+
+def check(complaint: Complaint, given: HandlingInput) -> None:
+    """Refuse, with `BadInput` that names the field, a handling that lacks what its way needs."""
+    if given.method not in NEEDS:
+        raise BadInput(_("Choose one of the six ways of handling."), field="method")
+    if not is_available(given.method):
+        raise IllegalMove(
+            _("Refunding from the deposit needs the guarantee plan, and this merchant is not enrolled. Choose another way."),
+            field="method",
+        )
+    need = NEEDS[given.method]
+    if given.method in REFUNDING:
+        _check_amount(complaint, given.refund_amount)
+    elif given.refund_amount is not None:
+        raise BadInput(_("This way of handling does not refund; leave the amount empty."), field="refund_amount")
+    if len(given.note) > NOTE_LIMIT:
+        raise BadInput(_("Keep the explanation to %(limit)d characters.") % {"limit": NOTE_LIMIT}, field="note")
+    if need.tracking and not given.tracking.strip():
+        raise BadInput(_("Give the carrier and the tracking number."), field="tracking")
+    if need.proof and not given.note.strip():
+        raise BadInput(_("Explain why no refund is due: what was done, when, and what the consumer said."), field="note")
+    if need.proof and not given.evidence:
+        raise BadInput(_("Add at least one picture that proves what you say."), field="pictures")
+    if need.reference and not (given.refund_reference.strip() or given.evidence):
+        raise BadInput(_("Give the refund's number, or a picture of the refund record."), field="refund_reference")
+
+
+def _check_amount(complaint: Complaint, amount: Decimal | None) -> None:
+    if amount is None or amount <= 0:
+        raise BadInput(_("Give the amount that is refunded, above zero."), field="refund_amount")
+    if amount != amount.quantize(Decimal("0.01")):
+        raise BadInput(_("Give the amount in yuan with at most two decimals."), field="refund_amount")
+    if amount > complaint.trade_amount:
+        raise BadInput(
+            _("A refund cannot exceed the trade's amount, ¥%(amount)s.") % {"amount": complaint.trade_amount},
+            field="refund_amount",
+        )

@@ -1,0 +1,53 @@
+"""Which complaints an actor sees, and which moves are theirs."""
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from common.actors import Actor, ActorKind
+from common.errors import NotAllowed
+from complaints.models import Complaint
+from merchants.models import Grant
+
+MERCHANT_SIDE = (ActorKind.MEMBER, ActorKind.MERCHANT)
+CONSUMER_SIDE = (ActorKind.CONSUMER, ActorKind.PLATFORM)
+"""The platform's systems speak for the consumer until the consumer has a page of their own."""
+
+WHO_MAY: dict[str, tuple[ActorKind, ...]] = {
+    "file": (ActorKind.PLATFORM,),
+    "handle": MERCHANT_SIDE,
+    "leave_message": (*MERCHANT_SIDE, *CONSUMER_SIDE, ActorKind.STAFF),
+    "confirm": CONSUMER_SIDE,
+    "contest": CONSUMER_SIDE,
+    "cancel": CONSUMER_SIDE,
+    "close": (ActorKind.PLATFORM, ActorKind.STAFF),
+}
+
+
+def visible_to(actor: Actor) -> QuerySet[Complaint]:
+    """Return the complaints that exist for this actor; what belongs to another merchant or platform does not."""
+    complaints = Complaint.objects.all()
+    if actor.kind in MERCHANT_SIDE and Grant.VIEW in actor.grants:
+        return complaints.filter(merchant_id=actor.merchant_id)
+    if actor.kind == ActorKind.PLATFORM:
+        return complaints.filter(platform_id=actor.platform_id)
+    if actor.kind in (ActorKind.STAFF, ActorKind.SYSTEM):
+        return complaints
+    return complaints.none()
+
+
+def may(actor: Actor, verb: str, complaint: Complaint | None = None) -> bool:
+    """Say whether a move is this actor's to make (not whether it is possible now: the table of moves says that)."""
+    if actor.kind not in WHO_MAY[verb]:
+        return False
+    if actor.kind in MERCHANT_SIDE:
+        own = complaint is None or complaint.merchant_id == actor.merchant_id
+        return own and Grant.HANDLE in actor.grants
+    if actor.kind == ActorKind.PLATFORM:
+        return complaint is None or complaint.platform_id == actor.platform_id
+    return True
+
+
+def require(actor: Actor, verb: str, complaint: Complaint | None = None) -> None:
+    """Refuse with `NotAllowed` when the move is not this actor's."""
+    if not may(actor, verb, complaint):
+        raise NotAllowed(_("You may not do this. Ask an account administrator to grant it to you."))

@@ -1,0 +1,89 @@
+"""What a complaint looks like when programs send it: one shape for the API, the bulk API and the import."""
+
+import re
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from complaints.intake import Filing, HandledElsewhere
+from complaints.models import Method
+
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class TextField(serializers.CharField):
+    """Text without control characters: the database takes no NUL, and a log line is one line."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return CONTROL.sub("", super().to_internal_value(data))
+
+
+def amount(**options: Any) -> serializers.DecimalField:
+    """Return a field for yuan: not below zero, at most two decimals."""
+    return serializers.DecimalField(max_digits=14, decimal_places=2, min_value=0, **options)
+
+
+class ConsumerSerializer(serializers.Serializer[dict[str, str]]):
+    """Who complains, as far as the platform tells."""
+
+    reference = TextField(max_length=64, required=False, allow_blank=True, default="")
+    name = TextField(max_length=100, required=False, allow_blank=True, default="")
+    phone = TextField(max_length=32, required=False, allow_blank=True, default="")
+
+
+class FilingSerializer(serializers.Serializer[Filing]):
+    """A complaint as it is filed. Amounts are yuan as strings or numbers; moments are ISO 8601 with their offset."""
+
+    app_id = TextField(max_length=64, help_text=_("The mini program or life account where the trade happened."))
+    trade_no = TextField(max_length=64)
+    merchant_order_no = TextField(max_length=64, required=False, allow_blank=True, default="")
+    trade_amount = amount()
+    paid_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    dispute_type = TextField(max_length=200)
+    demand = TextField(max_length=200, required=False, allow_blank=True, default="")
+    requested_refund_amount = amount(required=False, allow_null=True, default=None)
+    description = TextField(max_length=20_000)
+    consumer = ConsumerSerializer(required=False)
+    advance_protection = serializers.BooleanField(required=False, default=False)
+    filed_at = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text=_("For what was filed elsewhere earlier: it starts the clock. Never in the future."),
+    )
+    upstream_id = TextField(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text=_("Your own number of the complaint. The same one twice is the same complaint."),
+    )
+
+    def to_filing(self) -> Filing:
+        """Return the validated filing."""
+        data = dict(self.validated_data)
+        consumer = data.pop("consumer", {})
+        return Filing(**data, **{f"consumer_{name}": value for name, value in consumer.items()})
+
+
+class HandledFilingSerializer(FilingSerializer):
+    """A complaint that may have been handled before it came here; only imports take these."""
+
+    handled_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    handling_method = serializers.ChoiceField(Method.choices, required=False, allow_blank=True, default="")
+    handling_note = TextField(max_length=1000, required=False, allow_blank=True, default="")
+    refund_amount = amount(required=False, allow_null=True, default=None)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        handled = HandledElsewhere(
+            method=attrs.pop("handling_method"),
+            at=attrs.pop("handled_at"),
+            note=attrs.pop("handling_note"),
+            amount=attrs.pop("refund_amount"),
+        )
+        if bool(handled.method) != (handled.at is not None):
+            raise serializers.ValidationError(
+                {"handled_at": _("Give both the way of handling and its moment, or neither.")}
+            )
+        return {**attrs, "handled": handled if handled.method else None}

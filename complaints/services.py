@@ -1,0 +1,215 @@
+"""The verbs of a complaint. Each one locks, looks again, guards, changes, writes the history and emits the event, in one transaction.
+
+`now` is when the request arrived. Who may not make a move gets `NotAllowed`; what cannot be done now is `IllegalMove`;
+what is incomplete is `BadInput`. When a verb refuses, nothing has changed.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from common.actors import Actor, ActorKind
+from common.errors import BadInput
+from common.policy import policy_at
+from complaints import methods
+from complaints.methods import HandlingInput
+from complaints.models import REFUNDING, Complaint, Handling, HistoryLine, Message
+from complaints.permissions import require
+from complaints.states import COMPLAINT, OPEN, Status
+from deadlines.models import Deadline
+from deadlines.services import start_clocks, stop_clock
+from evidence.models import Evidence
+from notifications.services import emit
+
+MESSAGE_LIMIT = 2000
+ROLES = {
+    ActorKind.MEMBER: "merchant",
+    ActorKind.MERCHANT: "merchant",
+    ActorKind.CONSUMER: "consumer",
+    ActorKind.PLATFORM: "consumer",
+    ActorKind.STAFF: "platform",
+}
+
+
+@transaction.atomic
+def handle(complaint_id: int, given: HandlingInput, *, actor: Actor, now: datetime) -> Handling:
+    """Handle a complaint: stop its clock in time, or leave a late one to the sweep; late or not, it can and must be handled.
+
+    A way that refunds leads to `handled`, and the consumer's time to answer starts; one that does not goes to staff.
+    Refuses: a complaint that is not pending, a way that lacks what it needs, and whoever may not handle.
+    """
+    complaint = _locked(complaint_id)
+    require(actor, "handle", complaint)
+    refunds = given.method in REFUNDING
+    target = COMPLAINT.target("handle", complaint.status, to=Status.HANDLED if refunds else Status.IN_REVIEW)
+    methods.check(complaint, given)
+    methods.pay(complaint, given, actor=actor, now=now)
+    stopped = stop_clock(Deadline.Kind.HANDLE, complaint.pk, now=now)
+    handling = Handling.objects.create(
+        complaint=complaint,
+        method=given.method,
+        note=given.note.strip(),
+        refund_amount=given.refund_amount,
+        refund_reference=given.refund_reference.strip(),
+        tracking=given.tracking.strip(),
+        handled_at=now,
+        in_time=now <= complaint.handle_by and (stopped or complaint.is_history),
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+    )
+    handling.evidence.set(given.evidence)
+    _move(complaint, "handle", target, actor=actor, now=now, method=given.method, in_time=handling.in_time)
+    if refunds:
+        start_clocks([finish_clock(complaint, handled_at=now)])
+    return handling
+
+
+@transaction.atomic
+def leave_message(
+    complaint_id: int, text: str, *, evidence: Sequence[Evidence] = (), actor: Actor, now: datetime
+) -> Message:
+    """Leave a message with the other side. It is not handling: it stops no clock.
+
+    Refuses an empty message, one above the limit of characters, and any message once the complaint has ended.
+    """
+    complaint = _locked(complaint_id)
+    require(actor, "leave_message", complaint)
+    COMPLAINT.target("leave_message", complaint.status, to=complaint.status)
+    text = text.strip()
+    if not text and not evidence:
+        raise BadInput(_("Write a message, or add a picture."), field="text")
+    if len(text) > MESSAGE_LIMIT:
+        raise BadInput(_("Keep the message to %(limit)d characters.") % {"limit": MESSAGE_LIMIT}, field="text")
+    message = Message.objects.create(
+        complaint=complaint, role=ROLES[actor.kind], actor_id=actor.id, actor_name=actor.name, text=text, at=now
+    )
+    message.evidence.set(evidence)
+    emit(
+        "complaint.message_left",
+        merchant_id=complaint.merchant_id,
+        subject_id=complaint.pk,
+        at=now,
+        payload={"complaint_no": complaint.complaint_no, "role": message.role},
+    )
+    return message
+
+
+@transaction.atomic
+def confirm(complaint_id: int, *, actor: Actor, now: datetime) -> Complaint:
+    """The consumer says that the problem is solved: the complaint finishes."""
+    return _answer(complaint_id, "confirm", Status.FINISHED, actor=actor, now=now)
+
+
+@transaction.atomic
+def contest(complaint_id: int, *, reason: str, actor: Actor, now: datetime) -> Complaint:
+    """The consumer says that the problem is not solved: staff look at the case."""
+    return _answer(complaint_id, "contest", Status.IN_REVIEW, actor=actor, now=now, reason=reason)
+
+
+@transaction.atomic
+def cancel(complaint_id: int, *, reason: str, actor: Actor, now: datetime) -> Complaint:
+    """Withdraw a complaint. In time it costs nothing; a deadline that was missed before stays missed."""
+    return _end(complaint_id, "cancel", Status.CANCELLED, reason=reason, actor=actor, now=now)
+
+
+@transaction.atomic
+def close(complaint_id: int, *, reason: str, actor: Actor, now: datetime) -> Complaint:
+    """Close a complaint on behalf of the platform; the same rule about its deadline as when it is withdrawn."""
+    return _end(complaint_id, "close", Status.CLOSED, reason=reason, actor=actor, now=now)
+
+
+def _answer(complaint_id: int, verb: str, to: str, *, actor: Actor, now: datetime, **detail: Any) -> Complaint:
+    complaint = _locked(complaint_id)
+    require(actor, verb, complaint)
+    target = COMPLAINT.target(verb, complaint.status, to=to)
+    stop_clock(Deadline.Kind.FINISH, complaint.pk, now=now)
+    return _move(complaint, verb, target, actor=actor, now=now, **detail)
+
+
+def _end(complaint_id: int, verb: str, to: str, *, reason: str, actor: Actor, now: datetime) -> Complaint:
+    complaint = _locked(complaint_id)
+    require(actor, verb, complaint)
+    target = COMPLAINT.target(verb, complaint.status, to=to)
+    stop_clock(Deadline.Kind.HANDLE, complaint.pk, now=now)
+    stop_clock(Deadline.Kind.FINISH, complaint.pk, now=now)
+    return _move(complaint, verb, target, actor=actor, now=now, reason=reason)
+
+
+def _locked(complaint_id: int) -> Complaint:
+    """Lock the complaint and look again. The lock lets a sweep's foreign key pass: it changes no key."""
+    return Complaint.objects.select_for_update(no_key=True).get(pk=complaint_id)
+
+
+def _move(complaint: Complaint, verb: str, to: str, *, actor: Actor, now: datetime, **detail: Any) -> Complaint:
+    """Assign the status, and write the line of history and the event. Nothing else assigns a complaint's status."""
+    before, complaint.status = complaint.status, to
+    if to not in OPEN:
+        complaint.ended_at = now
+    complaint.save(update_fields=["status", "ended_at"])
+    history_line(complaint, verb, before, to, actor=actor, at=now, **detail).save()
+    emit(
+        f"complaint.{EVENTS[verb]}",
+        merchant_id=complaint.merchant_id,
+        subject_id=complaint.pk,
+        at=now,
+        payload={"complaint_no": complaint.complaint_no, "status": to},
+    )
+    return complaint
+
+
+EVENTS = {
+    "handle": "handled",
+    "confirm": "confirmed",
+    "contest": "contested",
+    "cancel": "cancelled",
+    "close": "closed",
+}
+
+
+def history_line(
+    complaint: Complaint, verb: str, before: str, to: str, *, actor: Actor, at: datetime, **detail: Any
+) -> HistoryLine:
+    """Return the line that a move of the complaint itself leaves; the caller saves it."""
+    return HistoryLine(
+        complaint=complaint,
+        noun="complaint",
+        noun_id=complaint.pk,
+        verb=verb,
+        from_state=before,
+        to_state=to,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        at=at,
+        detail=detail,
+    )
+
+
+def handle_clock(complaint: Complaint) -> Deadline:
+    """Return the clock that runs until the complaint is handled; it carries what missing it costs."""
+    policy = policy_at(complaint.filed_at)
+    return Deadline(
+        kind=Deadline.Kind.HANDLE,
+        subject_id=complaint.pk,
+        complaint_id=complaint.pk,
+        merchant_id=complaint.merchant_id,
+        mini_program_id=complaint.mini_program_id,
+        points=policy.handle_points,
+        due_at=complaint.handle_by,
+        remind_at=policy.reminds_at(complaint.handle_by, complaint.received_at),
+    )
+
+
+def finish_clock(complaint: Complaint, *, handled_at: datetime) -> Deadline:
+    return Deadline(
+        kind=Deadline.Kind.FINISH,
+        subject_id=complaint.pk,
+        complaint_id=complaint.pk,
+        merchant_id=complaint.merchant_id,
+        mini_program_id=complaint.mini_program_id,
+        due_at=handled_at + policy_at(handled_at).finish_after,
+    )

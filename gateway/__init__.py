@@ -1,0 +1,1 @@
+"""The Alipay-compatible OpenAPI."""

@@ -1,0 +1,11 @@
+"""How people sign in."""
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.http import HttpRequest
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Nobody signs up by themselves: members are invited, staff are made by staff."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False

@@ -1,0 +1,53 @@
+"""Read events in the order in which their transactions can be known to be over, so that no reader misses one."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from common.actors import Actor, ActorKind
+from common.errors import BadInput
+from django.utils.translation import gettext as _
+from notifications.models import Event
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in the stream of events: after the event `id` of the transaction `transaction`."""
+
+    transaction: int = 0
+    id: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.transaction}-{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a position that `str` wrote. Refuses anything else with `BadInput`."""
+        transaction, dash, event_id = text.partition("-")
+        if not (dash and transaction.isdecimal() and event_id.isdecimal() and len(text) <= 40):
+            raise BadInput(_("“after” must be a position that an earlier answer gave."), field="after")
+        return cls(int(transaction), int(event_id))
+
+
+def visible_to(actor: Actor) -> QuerySet[Event]:
+    """Return the events that this actor may read: a platform's, or one merchant's."""
+    events = Event.objects.all()
+    if actor.kind == ActorKind.PLATFORM:
+        return events.filter(merchant__platform_id=actor.platform_id)
+    if actor.kind in (ActorKind.MEMBER, ActorKind.MERCHANT) and "view" in actor.grants:
+        return events.filter(merchant_id=actor.merchant_id)
+    return events.none()
+
+
+def events_after(position: Position, *, actor: Actor, limit: int) -> list[Event]:
+    """Return up to `limit` events after `position`, oldest first.
+
+    A transaction that is still open may yet commit an event with a smaller number, so the reader waits for the oldest
+    open one: what is given out is complete up to there.
+    """
+    oldest_open = RawSQL("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", [])
+    after = Q(transaction__gt=position.transaction) | Q(transaction=position.transaction, id__gt=position.id)
+    events = visible_to(actor).filter(after, transaction__gte=position.transaction, transaction__lt=oldest_open)
+    return list(events.order_by("transaction", "id")[:limit])

@@ -1,0 +1,1 @@
+"""Violation records: what a missed deadline costs, and how long it can be appealed."""

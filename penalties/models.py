@@ -1,0 +1,68 @@
+"""`Penalty`: a violation record. Exactly one for each missed obligation; never deleted."""
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from complaints.models import Complaint
+from deadlines.models import SweepRun
+from merchants.models import Merchant, MiniProgram
+from penalties.states import Kind, Status
+
+
+class Penalty(models.Model):
+    """What one missed deadline cost: `missed_at` is the deadline, `issued_at` when the penalty was issued.
+
+    The appeal window starts at `issued_at`, never earlier: an outage eats nobody's window. `subject_id` and `round` name
+    the obligation: a complaint, or one round of a refund case.
+    """
+
+    penalty_no = models.CharField(_("penalty number"), max_length=32, unique=True)
+    kind = models.CharField(_("kind"), max_length=24, choices=Kind.choices)
+    subject_id = models.BigIntegerField()
+    round = models.PositiveSmallIntegerField(_("round"), default=1)
+    complaint = models.ForeignKey(
+        Complaint, models.PROTECT, related_name="penalties", db_index=False, verbose_name=_("complaint")
+    )
+    merchant = models.ForeignKey(
+        Merchant, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False, verbose_name=_("merchant")
+    )
+    mini_program = models.ForeignKey(
+        MiniProgram,
+        models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("mini program"),
+    )
+    points = models.PositiveSmallIntegerField(_("points"))
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.IN_EFFECT)
+    missed_at = models.DateTimeField(_("missed at"))
+    issued_at = models.DateTimeField(_("issued at"))
+    appeal_by = models.DateTimeField(_("appeal by"))
+    window_closed_at = models.DateTimeField(_("window closed at"), null=True, blank=True)
+    sweep_run = models.ForeignKey(
+        SweepRun,
+        models.DO_NOTHING,
+        related_name="+",
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("sweep run"),
+    )
+
+    class Meta:
+        verbose_name = _("penalty")
+        verbose_name_plural = _("penalties")
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "subject_id", "round"], name="one_penalty_per_missed_obligation"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="penalty_status_known"),
+            models.CheckConstraint(condition=Q(issued_at__gte=F("missed_at")), name="never_issued_before_missed"),
+            models.CheckConstraint(condition=Q(appeal_by__gt=F("issued_at")), name="window_opens_when_issued"),
+        ]
+        indexes = [models.Index(fields=["merchant", "-issued_at", "-id"], name="penalty_by_merchant")]
+        triggers = [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.penalty_no
