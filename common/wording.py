@@ -30,9 +30,17 @@ def clock_face(due_at: datetime, *, now: datetime, stopped_at: datetime | None =
     moment = stopped_at or now
     left = due_at - moment
     if left < timedelta(0):
-        return ClockFace("missed", _("missed by %(span)s") % {"span": span_words(-left)}, running=stopped_at is None)
+        return ClockFace(
+            "missed",
+            _("missed by %(span)s") % {"span": span_words(-left)},
+            running=stopped_at is None,
+        )
     if stopped_at is not None:
-        return ClockFace("stopped", _("in time, %(span)s to spare") % {"span": span_words(left)}, running=False)
+        return ClockFace(
+            "stopped",
+            _("in time, %(span)s to spare") % {"span": span_words(left)},
+            running=False,
+        )
     state = "urgent" if left < URGENT else "soon" if left < SOON else "calm"
     return ClockFace(state, _("%(span)s left") % {"span": span_words(left)}, running=True)
 
@@ -44,7 +52,10 @@ def span_words(span: timedelta) -> str:
     if days:
         return _("%(days)s d %(hours)s h") % {"days": days, "hours": hours % 24}
     if hours:
-        return _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes % 60}
+        return _("%(hours)s h %(minutes)s min") % {
+            "hours": hours,
+            "minutes": minutes % 60,
+        }
     if minutes:
         return _("%(minutes)s min") % {"minutes": minutes}
     return _("less than 1 min")

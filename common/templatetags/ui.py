@@ -47,8 +47,20 @@ STATE_LOOKS: dict[str, tuple[str, str]] = {
     "open": ("accent", "open"),
     "answered": ("ok", "reply"),
 }
-TONE_ICONS = {"neutral": "info", "accent": "info", "ok": "done", "warn": "warn", "danger": "danger"}
-ROLE_ICONS = {"consumer": "user", "merchant": "shop", "platform": "platform", "staff": "platform", "system": "system"}
+TONE_ICONS = {
+    "neutral": "info",
+    "accent": "info",
+    "ok": "done",
+    "warn": "warn",
+    "danger": "danger",
+}
+ROLE_ICONS = {
+    "consumer": "user",
+    "merchant": "shop",
+    "platform": "platform",
+    "staff": "platform",
+    "system": "system",
+}
 MESSAGE_TONES = {"success": "ok", "warning": "warn", "error": "danger"}
 
 
@@ -175,17 +187,39 @@ def button(
 
 @register.simple_block_tag
 def card(
-    content: str, title: str = "", *, id: str = "", href: str = "", note: str = "", tone: str = "", flush: bool = False
+    content: str,
+    title: str = "",
+    *,
+    id: str = "",
+    href: str = "",
+    note: str = "",
+    tone: str = "",
+    flush: bool = False,
 ) -> SafeString:
     """A surface with a heading; with an `href` the whole card is the link; `flush` lets a table reach its edges."""
-    given = {"content": content, "title": title, "id": id, "href": href, "note": note, "tone": tone, "flush": flush}
+    given = {
+        "content": content,
+        "title": title,
+        "id": id,
+        "href": href,
+        "note": note,
+        "tone": tone,
+        "flush": flush,
+    }
     return render_to_string("components/card.html", given)
 
 
 @register.simple_block_tag
 def callout(content: str, title: str = "", *, tone: str = "accent", id: str = "", role: str = "") -> SafeString:
     """A remark that must not be overlooked: accent for a note, warn, danger, ok."""
-    given = {"content": content, "title": title, "tone": tone, "icon_name": TONE_ICONS[tone], "id": id, "role": role}
+    given = {
+        "content": content,
+        "title": title,
+        "tone": tone,
+        "icon_name": TONE_ICONS[tone],
+        "id": id,
+        "role": role,
+    }
     return render_to_string("components/callout.html", given)
 
 
@@ -209,19 +243,47 @@ def fact(content: str, label: str, *, wide: bool = False) -> SafeString:
 
 
 @register.simple_block_tag
-def entry(content: str, *, role: str, name: str, at: datetime, role_label: str = "", internal: bool = False) -> SafeString:
+def entry(
+    content: str,
+    *,
+    role: str,
+    name: str,
+    at: datetime,
+    role_label: str = "",
+    internal: bool = False,
+) -> SafeString:
     """One line of an <ol class="timeline">: who (consumer, merchant, platform, system), when, and what was said."""
-    given = {"content": content, "role": role, "name": name, "at": at, "role_label": role_label, "internal": internal}
+    given = {
+        "content": content,
+        "role": role,
+        "name": name,
+        "at": at,
+        "role_label": role_label,
+        "internal": internal,
+    }
     return render_to_string("components/entry.html", given | {"icon_name": ROLE_ICONS.get(role, "system")})
 
 
 @register.simple_block_tag
 def choice(
-    content: str, label: str, *, name: str, value: str, checked: bool = False, hint: str = "", reveals: str = ""
+    content: str,
+    label: str,
+    *,
+    name: str,
+    value: str,
+    checked: bool = False,
+    hint: str = "",
+    reveals: str = "",
 ) -> SafeString:
     """A radio button as a card. What the block holds shows while it is chosen; `reveals` names a <div data-reveal>
     after the group that shows with it."""
-    given = {"content": content.strip(), "label": label, "name": name, "value": value, "checked": checked}
+    given = {
+        "content": content.strip(),
+        "label": label,
+        "name": name,
+        "value": value,
+        "checked": checked,
+    }
     return render_to_string("components/choice.html", given | {"hint": hint, "reveals": reveals})
 
 
