@@ -40,15 +40,10 @@ def needs_services(argv: list[str]) -> bool:
 
 
 def use_services(stack: ExitStack) -> None:
-    """Bring the services outside production, where a missing DATABASE_URL is a mistake and the settings say so."""
-    import environ
-
+    """Bring the services, or end with a sentence that says what to do."""
     from complaints_portal import embedded
 
-    environ.Env.read_env(BASE_DIR / ".env")
-    if os.environ.get("DJANGO_ENV") == "production":
-        return
-    data_dir = Path(os.environ.get("DATA_DIR") or BASE_DIR / ".data")
+    data_dir = embedded.data_dir_of(BASE_DIR)
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
     )  # leave by the door, so that they are stopped

@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import NotAllowed
+
 
 class ActorKind(StrEnum):
     MEMBER = "member"
@@ -31,6 +35,20 @@ class Actor:
     platform_id: int | None = None
     merchant_id: int | None = None
     grants: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def own_merchant_id(self) -> int:
+        """The merchant for whom this actor acts; refuses with `NotAllowed` when there is none."""
+        if self.merchant_id is None:
+            raise NotAllowed(_("You do not belong to a merchant yet. Ask an account administrator to invite you."))
+        return self.merchant_id
+
+    @property
+    def own_platform_id(self) -> int:
+        """The platform for which this actor acts; refuses with `NotAllowed` when there is none."""
+        if self.platform_id is None:
+            raise NotAllowed(_("This needs a key of the platform."))
+        return self.platform_id
 
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, name="system")

@@ -31,7 +31,7 @@ class MoveTable:
         return [verb for verb, move in self.moves.items() if state in move.sources]
 
     def target(self, verb: str, state: str, *, to: str | None = None) -> str:
-        """Return the state that `verb` leads to; `to` chooses where the table leaves a choice. Refuses with `IllegalMove`."""
+        """Return the state that `verb` leads to; `to` chooses where there is a choice. Refuses with `IllegalMove`."""
         move = self.moves[verb]
         if state not in move.sources:
             raise IllegalMove(
@@ -48,5 +48,7 @@ class MoveTable:
         """Return the table as a Mermaid state diagram for the docs."""
         lines = ["stateDiagram-v2"]
         for verb, move in self.moves.items():
-            lines += [f"    {source or '[*]'} --> {target}: {verb}" for source in move.sources for target in move.targets]
+            lines += [
+                f"    {source or '[*]'} --> {target}: {verb}" for source in move.sources for target in move.targets
+            ]
         return "\n".join(lines)

@@ -1,7 +1,7 @@
 """The policy numbers, on one screen.
 
-Elapsed time is a `timedelta`; working days are a plain count that only the calendar understands, so nobody adds one to the
-other. A case is judged by the policy that was in force when its clock started: `policy_at(moment)`.
+Elapsed time is a `timedelta`; working days are a plain count that only the calendar understands, so nobody adds one to
+the other. A case is judged by the policy that was in force when its clock started: `policy_at(moment)`.
 
 Source of the numbers: the guide to handling trade complaints and appealing penalties, and design.md, section 3.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -142,7 +143,7 @@ def read_policy_file(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
         raise PolicyError(f"{path}: only [[policy]] tables may stand here, not {', '.join(sorted(unknown))}")
     tables = [_read_table(path, table) for table in document.get("policy", [])]
     tables.sort(key=lambda entry: entry[0])
-    for (since, _), (following, _) in zip(tables, tables[1:], strict=False):
+    for (since, _), (following, _) in pairwise(tables):
         if since == following:
             raise PolicyError(f"{path}: two policies start at {since.isoformat()}; give each a moment of its own")
     return tables

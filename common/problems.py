@@ -2,13 +2,7 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404
-from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.views import exception_handler
-
-from common.errors import PortalError
 
 CONTENT_TYPE = "application/problem+json"
 

@@ -109,14 +109,14 @@ def file_complaints(
     result: list[Outcome] = []
     taken_in: list[tuple[Complaint, Filing]] = []
     for filing, outcome in zip(filings, outcomes, strict=True):
-        if isinstance(outcome, Complaint):
-            if outcome.complaint_no in created:
-                outcome.pk = created[outcome.complaint_no]
-                taken_in.append((outcome, filing))
-                outcome = Filed(outcome, is_new=True)
-            else:
-                outcome = Filed(first[outcome.upstream_id], is_new=False)
-        result.append(outcome)
+        if not isinstance(outcome, Complaint):
+            result.append(outcome)
+        elif outcome.complaint_no in created:
+            outcome.pk = created[outcome.complaint_no]
+            taken_in.append((outcome, filing))
+            result.append(Filed(outcome, is_new=True))
+        else:
+            result.append(Filed(first[outcome.upstream_id], is_new=False))
     _take_in(taken_in, actor=actor, is_history=is_history)
     return result
 
@@ -139,9 +139,7 @@ def _refusal(filing: Filing, programs: dict[str, MiniProgram], *, now: datetime)
         if amount is not None and (amount < 0 or amount != amount.quantize(Decimal("0.01"))):
             return BadInput(_("Give the amount in yuan, not below zero, with at most two decimals."), field=name)
     if filing.requested_refund_amount is not None and filing.requested_refund_amount > filing.trade_amount:
-        return BadInput(
-            _("The refund that is asked for exceeds the trade's amount."), field="requested_refund_amount"
-        )
+        return BadInput(_("The refund that is asked for exceeds the trade's amount."), field="requested_refund_amount")
     if filing.handled is not None:
         return _refusal_of_handling(filing.handled, filed_at=filing.filed_at or now, now=now)
     return None
@@ -209,9 +207,7 @@ def _first_ones(again: list[Complaint]) -> dict[str, Complaint]:
 
 def _take_in(taken_in: list[tuple[Complaint, Filing]], *, actor: Actor, is_history: bool) -> None:
     """Start the clocks, and write handlings, history and events of complaints that were just inserted."""
-    handlings = [
-        _handling(complaint, filing.handled, actor=actor) for complaint, filing in taken_in if filing.handled
-    ]
+    handlings = [_handling(complaint, filing.handled, actor=actor) for complaint, filing in taken_in if filing.handled]
     Handling.objects.bulk_create(handlings, batch_size=1000)
     lines = [
         history_line(complaint, "file", "", Status.PENDING, actor=actor, at=complaint.filed_at)
@@ -246,7 +242,7 @@ def _take_in(taken_in: list[tuple[Complaint, Filing]], *, actor: Actor, is_histo
 
 
 def _clocks(taken_in: list[tuple[Complaint, Filing]]) -> Iterable[Deadline]:
-    """Yield the clocks that run: what is not handled, or was handled late, is for the sweep; a refund awaits its consumer."""
+    """Yield the clocks that run: one for the sweep where it was not handled in time, one for a refund's consumer."""
     for complaint, filing in taken_in:
         handled = filing.handled
         if handled is None or handled.at > complaint.handle_by:

@@ -1,4 +1,4 @@
-"""The six ways of handling, and what each needs. An upper app that can refund registers itself as the payer of a way."""
+"""The six ways of handling, and what each needs. An upper app that can refund registers itself as a way's payer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,9 @@ NEEDS: dict[str, Need] = {
         amount=True,
         reference=True,
     ),
-    Method.SHIPPED: Need(_("Give carrier and tracking number, and a picture of the record."), proof=True, tracking=True),
+    Method.SHIPPED: Need(
+        _("Give carrier and tracking number, and a picture of the record."), proof=True, tracking=True
+    ),
     Method.OTHER: Need(_("Say what was agreed, and prove it with a picture."), proof=True),
     Method.AFTER_SALES: Need(_("Say what was repaired, exchanged or made good, and prove it."), proof=True),
     Method.NOT_LIABLE: Need(_("Say why no refund is due, and prove it."), proof=True),
@@ -92,7 +94,10 @@ def check(complaint: Complaint, given: HandlingInput) -> None:
         raise BadInput(_("Choose one of the six ways of handling."), field="method")
     if not is_available(given.method):
         raise IllegalMove(
-            _("Refunding from the deposit needs the guarantee plan, and this merchant is not enrolled. Choose another way."),
+            _(
+                "Refunding from the deposit needs the guarantee plan, and this merchant is not enrolled. "
+                "Choose another way."
+            ),
             field="method",
         )
     need = NEEDS[given.method]
@@ -105,7 +110,9 @@ def check(complaint: Complaint, given: HandlingInput) -> None:
     if need.tracking and not given.tracking.strip():
         raise BadInput(_("Give the carrier and the tracking number."), field="tracking")
     if need.proof and not given.note.strip():
-        raise BadInput(_("Explain why no refund is due: what was done, when, and what the consumer said."), field="note")
+        raise BadInput(
+            _("Explain why no refund is due: what was done, when, and what the consumer said."), field="note"
+        )
     if need.proof and not given.evidence:
         raise BadInput(_("Add at least one picture that proves what you say."), field="pictures")
     if need.reference and not (given.refund_reference.strip() or given.evidence):

@@ -10,14 +10,11 @@ from complaints.states import Status
 from evidence.models import Evidence
 from merchants.models import Merchant, MiniProgram, Platform
 
-
-def money(label: object, **options: object) -> models.DecimalField:
-    """Return a field for yuan to the cent, never below zero."""
-    return models.DecimalField(label, max_digits=14, decimal_places=2, validators=[MinValueValidator(0)], **options)  # type: ignore[arg-type]
+NOT_NEGATIVE = [MinValueValidator(0)]
 
 
 class Complaint(models.Model):
-    """A consumer's complaint about one trade. `handle_by` is when its clock stops; the row is judged by what it keeps."""
+    """A consumer's complaint about one trade. `handle_by` is its deadline: it is judged by what the row keeps."""
 
     complaint_no = models.CharField(_("complaint number"), max_length=32, unique=True)
     platform = models.ForeignKey(Platform, models.PROTECT, related_name="+", db_index=False, verbose_name=_("platform"))
@@ -29,12 +26,14 @@ class Complaint(models.Model):
 
     trade_no = models.CharField(_("trade number"), max_length=64)
     merchant_order_no = models.CharField(_("merchant order number"), max_length=64, blank=True)
-    trade_amount = money(_("trade amount"))
+    trade_amount = models.DecimalField(_("trade amount"), max_digits=14, decimal_places=2, validators=NOT_NEGATIVE)
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
 
     dispute_type = models.CharField(_("dispute type"), max_length=200)
     demand = models.CharField(_("demand"), max_length=200, blank=True)
-    requested_refund_amount = money(_("requested refund"), null=True, blank=True)
+    requested_refund_amount = models.DecimalField(
+        _("requested refund"), max_digits=14, decimal_places=2, validators=NOT_NEGATIVE, null=True, blank=True
+    )
     description = models.TextField(_("description"))
     consumer_reference = models.CharField(_("consumer reference"), max_length=64, blank=True)
     consumer_name = models.CharField(_("consumer name"), max_length=100, blank=True)
@@ -103,7 +102,9 @@ class Handling(models.Model):
     complaint = models.OneToOneField(Complaint, models.PROTECT, related_name="handling", verbose_name=_("complaint"))
     method = models.CharField(_("way of handling"), max_length=16, choices=Method.choices)
     note = models.TextField(_("explanation"), blank=True)
-    refund_amount = money(_("refund amount"), null=True, blank=True)
+    refund_amount = models.DecimalField(
+        _("refund amount"), max_digits=14, decimal_places=2, validators=NOT_NEGATIVE, null=True, blank=True
+    )
     refund_reference = models.CharField(_("refund number"), max_length=64, blank=True)
     tracking = models.CharField(_("carrier and tracking number"), max_length=100, blank=True)
     evidence = models.ManyToManyField(Evidence, related_name="+", blank=True, verbose_name=_("evidence"))

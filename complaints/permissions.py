@@ -27,9 +27,9 @@ def visible_to(actor: Actor) -> QuerySet[Complaint]:
     """Return the complaints that exist for this actor; what belongs to another merchant or platform does not."""
     complaints = Complaint.objects.all()
     if actor.kind in MERCHANT_SIDE and Grant.VIEW in actor.grants:
-        return complaints.filter(merchant_id=actor.merchant_id)
+        return complaints.filter(merchant_id=actor.own_merchant_id)
     if actor.kind == ActorKind.PLATFORM:
-        return complaints.filter(platform_id=actor.platform_id)
+        return complaints.filter(platform_id=actor.own_platform_id)
     if actor.kind in (ActorKind.STAFF, ActorKind.SYSTEM):
         return complaints
     return complaints.none()

@@ -1,4 +1,6 @@
-"""The verbs of a complaint. Each one locks, looks again, guards, changes, writes the history and emits the event, in one transaction.
+"""The verbs of a complaint.
+
+Each one locks, looks again, guards, changes, writes the history and emits the event, in one transaction.
 
 `now` is when the request arrived. Who may not make a move gets `NotAllowed`; what cannot be done now is `IllegalMove`;
 what is incomplete is `BadInput`. When a verb refuses, nothing has changed.
@@ -36,7 +38,7 @@ ROLES = {
 
 @transaction.atomic
 def handle(complaint_id: int, given: HandlingInput, *, actor: Actor, now: datetime) -> Handling:
-    """Handle a complaint: stop its clock in time, or leave a late one to the sweep; late or not, it can and must be handled.
+    """Handle a complaint: stop its clock in time, or leave a late one to the sweep; it must be handled all the same.
 
     A way that refunds leads to `handled`, and the consumer's time to answer starts; one that does not goes to staff.
     Refuses: a complaint that is not pending, a way that lacks what it needs, and whoever may not handle.

@@ -1,4 +1,4 @@
-"""The wiring of the complaints portal: settings, URLs, schedule, admin site, health and the services it can bring itself."""
+"""The wiring: settings, URLs, schedule, admin site, health, and the services that the portal can bring itself."""
 
 from complaints_portal.celery import app as celery_app
 

@@ -1,4 +1,4 @@
-"""System checks: what must not go wrong in production is refused at the start, with a sentence that says what to set."""
+"""System checks: what must not go wrong is refused at the start, with a sentence that says what to set."""
 
 from typing import Any
 

@@ -14,9 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+import environ
+
 from complaints_portal.servers import CannotStart, Place, Postgres, Server, Valkey, place_for
 
-__all__ = ["CannotStart", "Services", "ensure", "find_running", "in_use", "put_in_environment"]
+__all__ = [
+    "CannotStart",
+    "Services",
+    "data_dir_of",
+    "ensure",
+    "find_running",
+    "in_use",
+    "put_in_environment",
+    "stop_left_behind",
+]
 
 Purpose = Literal["run", "test"]
 
@@ -52,6 +63,8 @@ def ensure(data_dir: Path, *, purpose: Purpose = "run") -> Iterator[Services]:
     if database_url and redis_url:
         yield Services(database_url, redis_url)
         return
+    if os.environ.get("DJANGO_ENV") == "production":
+        raise CannotStart("In production the portal brings no services of its own: set DATABASE_URL and REDIS_URL.")
     place = place_for(data_dir.resolve(), durable=purpose == "run")
     postgres, valkey = Postgres(place), Valkey(place)
     wanted: list[Server] = [server for server, url in ((postgres, database_url), (valkey, redis_url)) if not url]
@@ -96,6 +109,12 @@ def stop_left_behind(data_dir: Path) -> None:
     if (data_dir / "services").exists():
         with _starting(data_dir):
             _stop(place_for(data_dir.resolve(), durable=True))
+
+
+def data_dir_of(base_dir: Path) -> Path:
+    """Return the DATA_DIR of the portal in `base_dir`, after reading its `.env` into what is not set yet."""
+    environ.Env.read_env(base_dir / ".env")
+    return Path(os.environ.get("DATA_DIR") or base_dir / ".data").resolve()
 
 
 def configured(name: str) -> str:

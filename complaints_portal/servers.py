@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]  # no stubs for four calls
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry

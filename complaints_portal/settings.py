@@ -1,7 +1,7 @@
 """All settings, in one file, read from the environment; `.env.example` describes each.
 
-This file starts nothing and asks nobody: `manage.py`, the launcher and the test plugin put the addresses of the embedded
-services into the environment before Django reads it. What must not go wrong in production is refused by
+This file starts nothing and asks nobody: `manage.py`, the launcher and the test plugin put the addresses of the
+embedded services into the environment before Django reads it. What must not go wrong in production is refused by
 `complaints_portal.checks`, with a sentence that says what to set.
 """
 

@@ -1,7 +1,8 @@
 """The sweep engine. It takes clocks past their moment, batch by batch, and lets each app say what missing one means.
 
-A batch is one statement: it deletes the rows it takes (`FOR UPDATE SKIP LOCKED`, so workers never wait for each other) and
-inserts what follows, and commits. Killed at any point it has done whole batches only; run again it finds what is left.
+A batch is one statement: it deletes the rows it takes (`FOR UPDATE SKIP LOCKED`, so workers never wait for each
+other) and inserts what follows, and commits. Killed at any point it has done whole batches only; run again it finds
+what is left.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -179,9 +180,11 @@ def _one_batch(
 
 def _pass_over(sweep: Sweep, run: SweepRun, report: Report, place: _Place, error: Exception) -> _Place:
     """Record the row after `place`, which the database refused, and return the place behind it."""
-    row = _due(sweep.kind, run.cut_off).extra(  # noqa: S610 (a row comparison, which the ORM has no word for)
-        where=["(due_at, id) > (%s, %s)"], params=[place.due_at, place.id]
-    ).order_by("due_at", "id")[0]
+    row = (
+        _due(sweep.kind, run.cut_off)
+        .extra(where=["(due_at, id) > (%s, %s)"], params=[place.due_at, place.id])
+        .order_by("due_at", "id")[0]
+    )
     reason = str(error).strip().splitlines()[0]
     report.examined += 1
     report.failed += 1

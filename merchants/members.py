@@ -9,7 +9,7 @@ SESSION_KEY = "merchant"
 
 
 def page_actor(request: HttpRequest) -> Actor | None:
-    """Return who asks for a page: staff, a member of the merchant chosen in the session (or of their first one), or None."""
+    """Return who asks for a page: staff, a member of the merchant chosen in the session, or None."""
     user = request.user
     if not isinstance(user, User) or not user.is_active:
         return None
@@ -31,12 +31,15 @@ def page_actor(request: HttpRequest) -> Actor | None:
 def chosen_membership(user: User, merchant_id: int | None) -> Membership | None:
     """Return the user's membership at this merchant, or else their first one."""
     memberships = list(Membership.objects.filter(user=user).select_related("merchant").order_by("pk"))
-    return next((each for each in memberships if each.merchant_id == merchant_id), memberships[0] if memberships else None)
+    return next(
+        (each for each in memberships if each.merchant_id == merchant_id), memberships[0] if memberships else None
+    )
 
 
 def administrators_of(merchant_id: int) -> list[User]:
     """Return the account administrators of a merchant, whom a member without a grant can ask."""
     return list(
-        User.objects.filter(memberships__merchant_id=merchant_id, memberships__is_administrator=True, is_active=True)
-        .order_by("pk")
+        User.objects.filter(
+            memberships__merchant_id=merchant_id, memberships__is_administrator=True, is_active=True
+        ).order_by("pk")
     )

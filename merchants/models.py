@@ -97,7 +97,9 @@ class Membership(models.Model):
     class Meta:
         verbose_name = _("member")
         verbose_name_plural = _("members")
-        constraints = [models.UniqueConstraint(fields=["merchant", "user"], name="one_membership_per_merchant_and_user")]
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "user"], name="one_membership_per_merchant_and_user")
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} · {self.merchant}"

@@ -5,11 +5,13 @@ from typing import Self
 
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext as _
 
 from common.actors import Actor, ActorKind
 from common.errors import BadInput
-from django.utils.translation import gettext as _
 from notifications.models import Event
+
+LONGEST = f"{2**63}-{2**63}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,7 +28,7 @@ class Position:
     def parse(cls, text: str) -> Self:
         """Read a position that `str` wrote. Refuses anything else with `BadInput`."""
         transaction, dash, event_id = text.partition("-")
-        if not (dash and transaction.isdecimal() and event_id.isdecimal() and len(text) <= 40):
+        if not (dash and transaction.isdecimal() and event_id.isdecimal() and len(text) <= len(LONGEST)):
             raise BadInput(_("“after” must be a position that an earlier answer gave."), field="after")
         return cls(int(transaction), int(event_id))
 
@@ -35,9 +37,9 @@ def visible_to(actor: Actor) -> QuerySet[Event]:
     """Return the events that this actor may read: a platform's, or one merchant's."""
     events = Event.objects.all()
     if actor.kind == ActorKind.PLATFORM:
-        return events.filter(merchant__platform_id=actor.platform_id)
+        return events.filter(merchant__platform_id=actor.own_platform_id)
     if actor.kind in (ActorKind.MEMBER, ActorKind.MERCHANT) and "view" in actor.grants:
-        return events.filter(merchant_id=actor.merchant_id)
+        return events.filter(merchant_id=actor.own_merchant_id)
     return events.none()
 
 

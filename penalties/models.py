@@ -14,8 +14,8 @@ from penalties.states import Kind, Status
 class Penalty(models.Model):
     """What one missed deadline cost: `missed_at` is the deadline, `issued_at` when the penalty was issued.
 
-    The appeal window starts at `issued_at`, never earlier: an outage eats nobody's window. `subject_id` and `round` name
-    the obligation: a complaint, or one round of a refund case.
+    The appeal window starts at `issued_at`, never earlier: an outage eats nobody's window. `subject_id` and `round`
+    name the obligation: a complaint, or one round of a refund case.
     """
 
     penalty_no = models.CharField(_("penalty number"), max_length=32, unique=True)

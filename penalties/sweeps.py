@@ -1,4 +1,4 @@
-"""A missed `handle` or `refund` clock issues a penalty and opens its appeal window; a missed `appeal` clock closes the window."""
+"""A missed `handle` or `refund` clock issues a penalty and opens its window; a missed `appeal` clock closes it."""
 
 from datetime import datetime
 from typing import Any
