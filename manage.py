@@ -26,7 +26,7 @@ NEED_NO_SERVICES = {
 def main() -> None:
     """Find the services that run for the same DATA_DIR, or start them for the length of this command; then run it."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "complaints_portal.settings")
-    from django.core.management import execute_from_command_line
+    from django.core.management import execute_from_command_line  # noqa: PLC0415 (only now it may read the settings)
 
     with ExitStack() as stack:
         if needs_services(sys.argv):
@@ -41,7 +41,7 @@ def needs_services(argv: list[str]) -> bool:
 
 def use_services(stack: ExitStack) -> None:
     """Bring the services, or end with a sentence that says what to do."""
-    from complaints_portal import embedded
+    from complaints_portal import embedded  # noqa: PLC0415 (only when it is needed)
 
     data_dir = embedded.data_dir_of(BASE_DIR)
     signal.signal(

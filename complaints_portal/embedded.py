@@ -1,9 +1,9 @@
 """The services that the portal brings itself when no DATABASE_URL or REDIS_URL is set. Knows nothing of Django.
 
-Several programs may use the services of one DATA_DIR at a time: `make run`, a `manage.py` command beside it. Each holds a shared
-lock on `services.users` as long as it lives; the first one starts the services, the last one stops them. The kernel gives
-a killed program's lock back, so no lock is ever stale; services that run although nobody holds the lock were left behind
-by a killed program, and the next one stops them before it starts its own.
+Several programs may use the services of one DATA_DIR at a time: `make run`, a `manage.py` command beside it. Each
+holds a shared lock on `services.users` as long as it lives; the first one starts the services, the last one stops
+them. The kernel gives a killed program's lock back, so no lock is ever stale; services that run although nobody holds
+the lock were left behind by a killed program, and the next one stops them before it starts its own.
 """
 
 import fcntl
@@ -16,7 +16,8 @@ from typing import IO, Literal
 
 import environ
 
-from complaints_portal.servers import CannotStart, Place, Postgres, Server, Valkey, place_for
+from complaints_portal.place import CannotStart, Place, place_for
+from complaints_portal.servers import Postgres, Server, Valkey
 
 __all__ = [
     "CannotStart",

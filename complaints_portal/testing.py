@@ -1,8 +1,9 @@
 """A pytest plugin: the tests' own PostgreSQL and Valkey, in the environment before Django reads its settings.
 
-Loaded with `-p complaints_portal.testing`. Each run of pytest takes the first free of the directories `.data/test/0`, `1`, …, so that
-two runs in one clone do not meet. Workers of pytest-xdist inherit the servers from the process that starts them; each
-has a database of its own in PostgreSQL (pytest-django's work), a number of its own in Valkey and a directory of its own for evidence.
+Loaded with `-p complaints_portal.testing`. Each run of pytest takes the first free of the directories `.data/test/0`,
+`1`, …, so that two runs in one clone do not meet. Workers of pytest-xdist inherit the servers from the process that
+starts them; each has a database of its own in PostgreSQL (pytest-django's work), a number of its own in Valkey and a
+directory of its own for evidence.
 """
 
 import atexit
@@ -12,10 +13,9 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Generator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
 import pytest
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent / ".data" / "test"
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # before pytest-django, which imports the settings in the same hook
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    """Bring the services in the process that was started by hand; in a worker of it only choose what is the worker's own."""
+    """Bring the services in the process that was started by hand; in its workers only choose what is their own."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
         _take_own_corner(1 + int(worker.removeprefix("gw")))
@@ -56,28 +56,23 @@ def _bring_services() -> None:
     embedded.put_in_environment(services)
 
 
-class _free_directory:
-    """The first directory under ROOT that no other run of pytest holds, for as long as this context lasts."""
-
-    def __enter__(self) -> Path:
-        for number in itertools.count():
-            directory = ROOT / str(number)
-            directory.mkdir(parents=True, exist_ok=True)
-            self.lock: IO[str] = (directory / "taken").open("a")
+@contextmanager
+def _free_directory() -> Iterator[Path]:
+    """Hold the first directory under ROOT that no other run of pytest holds."""
+    for number in itertools.count():
+        directory = ROOT / str(number)
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / "taken").open("a") as lock:
             try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self.lock.close()
                 continue
-            return directory
-        raise AssertionError("itertools.count() does not end")
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.close()
+            yield directory
+            return
 
 
 def _take_own_corner(number: int) -> None:
-    """Point this process at the Valkey database that lies `number` after the given one, and at an empty evidence directory."""
+    """Point this process at the Valkey database `number` after the given one, and at an empty evidence directory."""
     parts = urlsplit(os.environ["REDIS_URL"])
     os.environ["REDIS_URL"] = parts._replace(path=f"/{int(parts.path.strip('/') or 0) + number}").geturl()
     evidence = Path(os.environ["DATA_DIR"]) / "evidence" / str(number)

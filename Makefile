@@ -1,0 +1,36 @@
+# `make help` says what there is. Settings come from the environment: PORT, HOST, DATA_DIR, BEAT=off, UV=1 (install with uv).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test check lock reset clean
+
+python := .venv/bin/python
+compile := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Run the portal with everything it needs, in the foreground; Ctrl-C stops it
+	@.ci/environment run
+	@exec $(python) -m complaints_portal.launcher run
+
+test: ## Run all tests on a PostgreSQL and a Valkey of their own
+	@.ci/environment dev
+	@if [ -d tests_browser ]; then .ci/browser; fi
+	@$(python) -m pytest -n 2
+	@if [ -d tests_browser ]; then DJANGO_ALLOW_ASYNC_UNSAFE=true $(python) -m pytest tests_browser; fi
+
+check: ## Run the tests and all other checks, as CI does
+	@.ci/run
+
+lock: ## Write requirements*.txt anew from pyproject.toml, with hashes (needs uv)
+	$(compile) pyproject.toml -o requirements.txt
+	$(compile) --group embedded -o requirements-embedded.txt
+	$(compile) --group dev -c requirements.txt -o requirements-dev.txt
+
+reset: ## Throw away the database, the queue and the evidence, after asking
+	@.ci/environment run
+	@exec $(python) -m complaints_portal.launcher reset $(if $(YES),--yes)
+
+clean: ## Remove what can be made again: the virtual environment, caches, the tests' data; not the portal's data
+	rm -rf .venv .data/test .data/check .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

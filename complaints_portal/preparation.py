@@ -1,0 +1,42 @@
+"""What `make run` does before the portal starts: database, translations, static files, demo data.
+
+A program of its own. It prints what it does; what the demo data says for the end of the start (the logins) has
+`FOR_THE_END` before each line.
+"""
+
+import io
+import os
+
+import django
+from django.conf import settings
+from django.core.management import call_command, get_commands
+
+FOR_THE_END = "for the end: "
+
+
+def prepare() -> None:
+    """Bring everything up to date; quick when there is nothing to do. Raise what went wrong."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "complaints_portal.settings")
+    django.setup()
+    commands = get_commands()
+    say("Bringing the database up to date …")
+    call_command("migrate", interactive=False, verbosity=0)
+    if "translations" in commands:
+        call_command("translations", compile=True)
+    if not settings.WHITENOISE_USE_FINDERS:
+        say("Collecting static files …")
+        call_command("collectstatic", interactive=False, verbosity=0)
+    if "seed_demo" in commands:
+        words = io.StringIO()
+        call_command("seed_demo", if_empty=True, stdout=words)
+        for line in words.getvalue().splitlines():
+            say(FOR_THE_END + line)
+
+
+def say(line: str) -> None:
+    """Tell the launcher, at once."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    prepare()
