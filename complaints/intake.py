@@ -26,7 +26,10 @@ from notifications.services import emit_many
 
 @dataclass(frozen=True, slots=True)
 class HandledElsewhere:
-    """How and when a complaint was handled before it came here. `amount` is in yuan, for the ways that refund."""
+    """How and when a complaint was handled before it came here.
+
+    `amount` is in yuan, for the ways that refund; None when nobody tells how much it was.
+    """
 
     method: str
     at: datetime
@@ -141,15 +144,22 @@ def _refusal(filing: Filing, programs: dict[str, MiniProgram], *, now: datetime)
     if filing.requested_refund_amount is not None and filing.requested_refund_amount > filing.trade_amount:
         return BadInput(_("The refund that is asked for exceeds the trade's amount."), field="requested_refund_amount")
     if filing.handled is not None:
-        return _refusal_of_handling(filing.handled, filed_at=filing.filed_at or now, now=now)
+        return _refusal_of_handling(filing, filing.handled, now=now)
     return None
 
 
-def _refusal_of_handling(handled: HandledElsewhere, *, filed_at: datetime, now: datetime) -> BadInput | None:
-    if not filed_at <= handled.at <= now:
+def _refusal_of_handling(filing: Filing, handled: HandledElsewhere, *, now: datetime) -> BadInput | None:
+    if not (filing.filed_at or now) <= handled.at <= now:
         return BadInput(_("It must have been handled after it was filed, and not in the future."), field="handled_at")
-    if (handled.method in REFUNDING) != bool(handled.amount):
-        return BadInput(_("A way of handling that refunds needs its amount; another has none."), field="refund_amount")
+    if handled.amount is None:
+        return None
+    if handled.method not in REFUNDING:
+        return BadInput(_("This way of handling does not refund; leave the amount empty."), field="refund_amount")
+    if not 0 < handled.amount <= filing.trade_amount:
+        return BadInput(
+            _("Give the amount that was refunded, above zero and not above the trade's, or leave it empty."),
+            field="refund_amount",
+        )
     return None
 
 
@@ -257,6 +267,7 @@ def _handling(complaint: Complaint, handled: HandledElsewhere, *, actor: Actor) 
         method=handled.method,
         note=handled.note,
         refund_amount=handled.amount,
+        taken_in=True,
         handled_at=handled.at,
         in_time=handled.at <= complaint.handle_by,
         actor_kind=actor.kind,

@@ -108,6 +108,11 @@ class Handling(models.Model):
     refund_reference = models.CharField(_("refund number"), max_length=64, blank=True)
     tracking = models.CharField(_("carrier and tracking number"), max_length=100, blank=True)
     evidence = models.ManyToManyField(Evidence, related_name="+", blank=True, verbose_name=_("evidence"))
+    taken_in = models.BooleanField(
+        _("handled elsewhere"),
+        default=False,
+        help_text=_("Handled before the complaint came here; what was refunded may not be known."),
+    )
     handled_at = models.DateTimeField(_("handled at"))
     in_time = models.BooleanField(_("in time"))
     actor_kind = models.CharField(max_length=16)
@@ -119,7 +124,8 @@ class Handling(models.Model):
         verbose_name_plural = _("handlings")
         constraints = [
             models.CheckConstraint(
-                condition=Q(method__in=REFUNDING, refund_amount__gt=0)
+                condition=Q(method__in=REFUNDING, refund_amount__isnull=False, refund_amount__gt=0)
+                | Q(method__in=REFUNDING, refund_amount=None, taken_in=True)
                 | (~Q(method__in=REFUNDING) & Q(refund_amount=None)),
                 name="a_refunding_way_has_an_amount",
             )
