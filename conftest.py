@@ -1,0 +1,23 @@
+"""Fixtures for every app. Test data comes from `complaints.tests.factories`."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from common.policy import policy_spans
+
+
+@pytest.fixture
+def policy_file(tmp_path: Path, settings: Settings) -> Iterator[Callable[[str], None]]:
+    """Let a test write the operator's policy file; the published policy holds again afterwards."""
+
+    def write(text: str) -> None:
+        path = tmp_path / "policy.toml"
+        path.write_text(text, encoding="utf-8")
+        settings.POLICY_FILE = str(path)
+        policy_spans.cache_clear()
+
+    yield write
+    policy_spans.cache_clear()
