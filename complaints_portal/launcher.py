@@ -105,11 +105,13 @@ class _Welcome:
     def __init__(self, host: str, port: int, logins: str, console: supervisor.Console) -> None:
         self.host, self.port, self.logins, self.console = host, port, logins, console
         self.done = False
+        self.next_try_at = 0.0
         self.impatient_at = time.monotonic() + 30
 
     def show_when_the_web_answers(self) -> None:
-        if self.done:
+        if self.done or time.monotonic() < self.next_try_at:
             return
+        self.next_try_at = time.monotonic() + 0.5
         if self._answers():
             self.done = True
             self.console.show("portal", self.logins)

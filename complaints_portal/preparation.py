@@ -6,10 +6,13 @@ A program of its own. It prints what it does; what the demo data says for the en
 
 import io
 import os
+import sys
 
 import django
 from django.conf import settings
 from django.core.management import call_command, get_commands
+
+from complaints_portal import catalogue
 
 FOR_THE_END = "for the end: "
 
@@ -18,19 +21,28 @@ def prepare() -> None:
     """Bring everything up to date; quick when there is nothing to do. Raise what went wrong."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "complaints_portal.settings")
     django.setup()
-    commands = get_commands()
+    _refuse_wrong_settings()
     say("Bringing the database up to date …")
     call_command("migrate", interactive=False, verbosity=0)
-    if "translations" in commands:
-        call_command("translations", compile=True)
+    catalogue.compile_all()
     if not settings.WHITENOISE_USE_FINDERS:
         say("Collecting static files …")
         call_command("collectstatic", interactive=False, verbosity=0)
-    if "seed_demo" in commands:
+    if "seed_demo" in get_commands():
         words = io.StringIO()
         call_command("seed_demo", if_empty=True, stdout=words)
         for line in words.getvalue().splitlines():
             say(FOR_THE_END + line)
+
+
+def _refuse_wrong_settings() -> None:
+    """End here, with sentences, where the web would not start either."""
+    from complaints_portal.checks import WrongSettings, refuse_to_start_wrong  # noqa: PLC0415 (Django is ready only now)
+
+    try:
+        refuse_to_start_wrong()
+    except WrongSettings as reason:
+        sys.exit(str(reason))
 
 
 def say(line: str) -> None:

@@ -37,6 +37,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     return (yield)
 
 
+def pytest_sessionstart() -> None:
+    """Compile the translations, which are not kept in the repository, once and before any worker reads them."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        from complaints_portal import catalogue  # noqa: PLC0415 (the settings are readable only now)
+
+        catalogue.compile_all()
+
+
 def _bring_services() -> None:
     """Start the services, and stop them when this process ends, also on Ctrl-C."""
     stack = ExitStack()
