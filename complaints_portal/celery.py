@@ -1,9 +1,13 @@
 """The Celery app and its schedule. Celery only wakes the sweeps; what is due stands in PostgreSQL."""
 
 import os
+import sys
+from typing import Any
 
+import django
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import beat_init, worker_init
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "complaints_portal.settings")
@@ -19,3 +23,19 @@ app.conf.beat_schedule = {
         "options": {"expires": 55},  # a wake-up that waited so long is overtaken by the next one
     },
 }
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_wrong_settings(**_signal: Any) -> None:
+    """End worker and beat at the start when the portal's checks find errors: Celery runs them, but reads no answer."""
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (Django is not ready when this module loads)
+
+    django.setup()
+    from complaints_portal.checks import refuse_to_start_wrong  # noqa: PLC0415 (see above)
+
+    try:
+        refuse_to_start_wrong()
+    except ImproperlyConfigured as refusal:
+        print(refusal, file=sys.__stderr__)  # beat swallows the text of an exit, and what goes to sys.stderr
+        sys.exit(1)

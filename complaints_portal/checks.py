@@ -1,14 +1,37 @@
-"""System checks: what must not go wrong is refused at the start, with a sentence that says what to set."""
+"""System checks: what must not go wrong in production is refused at the start, with a sentence that says what to set.
+
+`manage.py` runs them before most commands. gunicorn and Celery heed none by themselves, so both call
+`refuse_to_start_wrong`.
+"""
 
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured
 
 from common.policy import PolicyError, policy_spans
+from complaints_portal.environment import is_set
+
+PORTAL = "portal"
+SHORTEST_SECRET_KEY = 50
+CONSOLE_MAIL = "django.core.mail.backends.console.EmailBackend"
 
 
-@register()
+class WrongSettings(ImproperlyConfigured):
+    """The portal does not start with these settings; the text has a line for each that is wrong."""
+
+
+def refuse_to_start_wrong() -> None:
+    """Run the portal's own checks; raise `WrongSettings`, with a sentence for each error, when there is one."""
+    errors = [message for message in run_checks(tags=[PORTAL]) if message.is_serious()]
+    if errors:
+        lines = [f"{message.id}: {message.msg} {message.hint or ''}".strip() for message in errors]
+        raise WrongSettings("\n".join(["The portal does not start with these settings.", *lines]))
+
+
+@register(PORTAL)
 def policy_file_is_usable(**options: Any) -> list[CheckMessage]:
     """Refuse a policy file with unknown, zero, negative or overlapping numbers."""
     try:
@@ -18,9 +41,88 @@ def policy_file_is_usable(**options: Any) -> list[CheckMessage]:
     return []
 
 
-@register()
+@register(PORTAL)
+def environment_is_readable(**options: Any) -> list[CheckMessage]:
+    """Refuse a variable that is not of the kind that its setting needs, anywhere."""
+    return [Error(each.sentence, hint=each.hint, id="portal.E002") for each in settings.ENVIRONMENT_PROBLEMS]
+
+
+@register(PORTAL)
+def database_is_postgresql(**options: Any) -> list[CheckMessage]:
+    """Refuse every other database, anywhere: the sweeps rest on what only PostgreSQL does."""
+    if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+        return []
+    return [
+        Error(
+            "The portal runs on PostgreSQL only.",
+            hint="Set DATABASE_URL to postgres://user:password@host:5432/name.",
+            id="portal.E003",
+        )
+    ]
+
+
+@register(PORTAL)
 def production_is_configured(**options: Any) -> list[CheckMessage]:
     """Refuse to run in production with what only development may leave out."""
     if not settings.PRODUCTION:
         return []
-    return []
+    return [*_secret_key(), *_hosts(), *_debug(), *_addresses(), *_mail()]
+
+
+def _secret_key() -> list[CheckMessage]:
+    try:
+        key = settings.SECRET_KEY
+    except ImproperlyConfigured:  # Django's own answer to an empty key
+        key = ""
+    if key != settings.DEVELOPMENT_SECRET_KEY and len(key) >= SHORTEST_SECRET_KEY:
+        return []
+    return [
+        Error(
+            f"SECRET_KEY is missing, known, or shorter than {SHORTEST_SECRET_KEY} characters.",
+            hint="Make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'",
+            id="portal.E004",
+        )
+    ]
+
+
+def _hosts() -> list[CheckMessage]:
+    if settings.ALLOWED_HOSTS and "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        Error(
+            "ALLOWED_HOSTS names no host, or every host.",
+            hint="Set it to the names under which people reach the portal, separated by commas.",
+            id="portal.E005",
+        )
+    ]
+
+
+def _debug() -> list[CheckMessage]:
+    if not settings.DEBUG:
+        return []
+    return [Error("DEBUG is on.", hint="Leave DEBUG out in production.", id="portal.E006")]
+
+
+def _addresses() -> list[CheckMessage]:
+    """In production nothing falls back to an address on this machine: it would lose or hide data without a word."""
+    return [
+        Error(f"{variable} is not set.", hint=f"Set it to {example}.", id=number)
+        for variable, example, number in (
+            ("DATABASE_URL", "postgres://user:password@host:5432/name", "portal.E007"),
+            ("REDIS_URL", "redis://host:6379/0", "portal.E008"),
+            ("EVIDENCE_STORAGE", "s3://bucket/prefix, or to file:///a/directory/that/is/backed/up", "portal.E009"),
+        )
+        if not is_set(variable)
+    ]
+
+
+def _mail() -> list[CheckMessage]:
+    if settings.EMAIL_BACKEND != CONSOLE_MAIL:
+        return []
+    return [
+        CheckWarning(
+            "Mail is only written to the log, so nobody can reset a password.",
+            hint="Set EMAIL_URL to smtp+tls://user:password@host:587.",
+            id="portal.W001",
+        )
+    ]

@@ -9,17 +9,20 @@ import logging
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import environ
 import structlog
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from complaints_portal.environment import Environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.FileAwareEnv()  # SECRET_KEY may come from the file that SECRET_KEY_FILE names, and so may every other
+env = Environment()  # SECRET_KEY may come from the file that SECRET_KEY_FILE names, and so may every other
 env.read_env(BASE_DIR / ".env")  # what is set already wins
 
-PRODUCTION = env.str("DJANGO_ENV", default="development") == "production"
+ENVIRONMENT_PROBLEMS = env.problems  # what cannot be read; complaints_portal.checks reports it
+
+PRODUCTION = env.choice("DJANGO_ENV", ("development", "production"), default="development") == "production"
 DEBUG = not PRODUCTION and env.bool("DEBUG", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 DEVELOPMENT_SECRET_KEY = "development-only-and-refused-in-production"  # noqa: S105 (named for what it is)
@@ -108,7 +111,7 @@ TEMPLATES = [
 ]
 
 # Database and queue. Persistent connections: without them a page costs nearly three times as much.
-DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres:///complaints_portal")}
+DATABASES = {"default": env.database("DATABASE_URL", default="postgres:///complaints_portal")}
 DATABASES["default"] |= {"CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=600), "CONN_HEALTH_CHECKS": True}
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("application_name", "complaints-portal")
 
@@ -186,21 +189,20 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 def evidence_storage(address: str) -> dict[str, object]:
     """Return the storage that `file:///directory` or `s3://bucket/prefix?endpoint_url=…&region_name=…` names."""
     parts = urlsplit(address)
-    if parts.scheme == "file":
+    if parts.scheme == "file" and not parts.netloc and parts.path:
         return {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
             "OPTIONS": {"location": parts.path, "base_url": None, "file_permissions_mode": 0o600},
         }
-    if parts.scheme == "s3":
+    if parts.scheme == "s3" and parts.netloc:
         options = {name: values[0] for name, values in parse_qs(parts.query).items()}
         options |= {"bucket_name": parts.netloc, "location": parts.path.strip("/")}
         return {
             "BACKEND": "storages.backends.s3.S3Storage",
             "OPTIONS": {**options, "default_acl": "private", "querystring_auth": True, "file_overwrite": False},
         }
-    raise environ.ImproperlyConfigured(
-        f"EVIDENCE_STORAGE must start with file:// or s3://, not {address!r}; see .env.example"
-    )
+    env.note("EVIDENCE_STORAGE", "EVIDENCE_STORAGE must be file:///an/absolute/directory or s3://bucket/prefix.")
+    return evidence_storage(f"file://{DATA_DIR / 'evidence'}")
 
 
 EVIDENCE_STORAGE = env.str("EVIDENCE_STORAGE", default=f"file://{DATA_DIR / 'evidence'}")
@@ -219,7 +221,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
 # Mail.
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_CONFIG = env.mail("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Complaints portal <noreply@localhost>")
 
@@ -278,8 +280,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Logs: one line an event, with the request's id; JSON where a machine reads them.
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOG_FORMAT = env.str("LOG_FORMAT", default="json" if PRODUCTION else "console")
+LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO")
+LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), default="json" if PRODUCTION else "console")
 _shared_processors: list[structlog.types.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -315,3 +317,4 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 PROMETHEUS_EXPORT_MIGRATIONS = False
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

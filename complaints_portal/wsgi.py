@@ -6,3 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "complaints_portal.settings")
 application = get_wsgi_application()
+
+from complaints_portal.checks import refuse_to_start_wrong  # noqa: E402 (Django is ready only now)
+
+refuse_to_start_wrong()

@@ -1,0 +1,179 @@
+"""What must not go wrong in production is refused at the start, by every program, with a sentence."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+from django.core.checks import run_checks
+
+from common.policy import policy_spans
+from complaints_portal.checks import PORTAL, WrongSettings, refuse_to_start_wrong
+from complaints_portal.environment import Problem
+
+A_KEY = "k7Jx2-vQm9Lr4TzW8bNc5PdYf3HgSa6EuRi1Oe0KlMqVwXyZ_tBnCs"
+
+
+def ids_of(messages):
+    return {message.id for message in messages}
+
+
+@pytest.fixture
+def production(settings, monkeypatch):
+    """Settings with which the portal starts in production; a test spoils one of them."""
+    settings.PRODUCTION = True
+    settings.SECRET_KEY = A_KEY
+    settings.ALLOWED_HOSTS = ["portal.example.com"]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    monkeypatch.setenv("EVIDENCE_STORAGE", "s3://evidence/portal")
+    return settings
+
+
+def test_good_production_settings_pass(production):
+    assert run_checks(tags=[PORTAL]) == []
+    refuse_to_start_wrong()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "number"),
+    [
+        ("SECRET_KEY", "", "portal.E004"),
+        ("SECRET_KEY", "too-short", "portal.E004"),
+        ("SECRET_KEY", settings.DEVELOPMENT_SECRET_KEY, "portal.E004"),
+        ("ALLOWED_HOSTS", [], "portal.E005"),
+        ("ALLOWED_HOSTS", ["portal.example.com", "*"], "portal.E005"),
+        ("DEBUG", True, "portal.E006"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_production(production, name, value, number):
+    setattr(production, name, value)
+    assert ids_of(run_checks(tags=[PORTAL])) == {number}
+    with pytest.raises(WrongSettings, match=number):
+        refuse_to_start_wrong()
+
+
+@pytest.mark.parametrize(
+    ("variable", "number"),
+    [("DATABASE_URL", "portal.E007"), ("REDIS_URL", "portal.E008"), ("EVIDENCE_STORAGE", "portal.E009")],
+)
+def test_a_missing_address_is_refused_in_production(production, monkeypatch, variable, number):
+    monkeypatch.delenv(variable)
+    assert ids_of(run_checks(tags=[PORTAL])) == {number}
+
+
+def test_an_address_in_a_file_counts_as_set(production, monkeypatch):
+    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.setenv("REDIS_URL_FILE", "/run/secrets/redis")
+    assert run_checks(tags=[PORTAL]) == []
+
+
+def test_mail_that_only_the_log_sees_is_a_warning_and_stops_nothing(production):
+    production.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    assert ids_of(run_checks(tags=[PORTAL])) == {"portal.W001"}
+    refuse_to_start_wrong()
+
+
+def test_another_database_is_refused_in_development_too(settings, monkeypatch):
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
+    assert ids_of(run_checks(tags=[PORTAL])) == {"portal.E003"}
+
+
+def test_a_variable_that_cannot_be_read_is_refused_in_development_too(settings):
+    settings.ENVIRONMENT_PROBLEMS = [Problem("CONN_MAX_AGE", "CONN_MAX_AGE must be a whole number.", "Set it.")]
+    with pytest.raises(WrongSettings, match=r"portal.E002: CONN_MAX_AGE must be a whole number\. Set it\."):
+        refuse_to_start_wrong()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[policy]]\nsince = 2026-01-01T00:00:00Z\nhandle_hours = 0\n",
+        "[[policy]]\nsince = 2026-01-01T00:00:00Z\nhandel_hours = 48\n",
+        "[[policy]]\nsince = 2026-01-01T00:00:00Z\n[[policy]]\nsince = 2026-01-01T08:00:00+08:00\n",
+        "this is not TOML",
+    ],
+)
+def test_a_policy_file_that_cannot_be_used_is_refused(settings, tmp_path, text):
+    settings.POLICY_FILE = str(tmp_path / "policy.toml")
+    (tmp_path / "policy.toml").write_text(text)
+    policy_spans.cache_clear()
+    try:
+        assert ids_of(run_checks(tags=[PORTAL])) == {"portal.E001"}
+    finally:
+        policy_spans.cache_clear()
+
+
+def start(*command, **environment):
+    """Run a program of the portal with these variables and no others that the portal reads."""
+    names = ("PATH", "HOME", "LANG", "DATABASE_URL", "REDIS_URL", "DATA_DIR")
+    own = {name: os.environ[name] for name in names if name in os.environ}
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=settings.BASE_DIR,
+        env={**own, "DJANGO_SETTINGS_MODULE": "complaints_portal.settings", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+PRODUCTION = {
+    "DJANGO_ENV": "production",
+    "SECRET_KEY": A_KEY,
+    "ALLOWED_HOSTS": "portal.example.com",
+    "CSRF_TRUSTED_ORIGINS": "https://portal.example.com",
+    "EVIDENCE_STORAGE": "s3://evidence/portal",
+    "EMAIL_URL": "smtp+tls://portal:secret@mail.example.com:587",
+}
+WRONG = {**PRODUCTION, "SECRET_KEY": "short"}
+
+
+def test_the_deployment_check_has_nothing_to_warn_of():
+    result = start("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+    assert result.returncode == 0, result.stderr
+    assert "no issues" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("manage.py", "check"),
+        ("-c", "import complaints_portal.wsgi"),
+        ("-m", "celery", "-A", "complaints_portal", "worker", "--pool", "solo"),
+        ("-m", "celery", "-A", "complaints_portal", "beat", "--schedule", "{directory}/schedule"),
+    ],
+    ids=["manage.py", "wsgi", "worker", "beat"],
+)
+def test_no_program_starts_with_wrong_settings(command, tmp_path):
+    result = start(*(part.format(directory=tmp_path) for part in command), **WRONG)
+    assert result.returncode != 0
+    assert "SECRET_KEY is missing, known, or shorter than 50 characters." in result.stderr
+
+
+def test_gunicorn_gives_up_at_once_instead_of_starting_workers_again_and_again(tmp_path):
+    result = start("-m", "gunicorn", "complaints_portal.wsgi", "--bind", f"unix:{tmp_path}/web", **WRONG)
+    assert result.returncode == 3
+    assert "SECRET_KEY is missing" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"DJANGO_ENV": "prod"}, "DJANGO_ENV must be one of development, production, not 'prod'."),
+        ({"CONN_MAX_AGE": "ten"}, "CONN_MAX_AGE must be a whole number, not 'ten'."),
+        ({"DEBUG": "maybe"}, "DEBUG must be true or false, not 'maybe'."),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'LOUD'."),
+        ({"EVIDENCE_STORAGE": "ftp://host/x"}, "EVIDENCE_STORAGE must be file:///an/absolute/directory or s3://bucket"),
+        ({"EVIDENCE_STORAGE": "file://relative/x"}, "EVIDENCE_STORAGE must be file:///an/absolute/directory"),
+        ({"DATABASE_URL": "mysql://localhost/x"}, "DATABASE_URL must be the address of a PostgreSQL database"),
+        ({"EMAIL_URL": "pigeon://coop"}, "EMAIL_URL must be the address of a mail server."),
+        ({"SECRET_KEY_FILE": "/nowhere/key"}, "SECRET_KEY_FILE names a file that cannot be read"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_ends_in_a_sentence(environment, sentence):
+    result = start("manage.py", "check", **environment)
+    assert result.returncode == 1
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
