@@ -13,6 +13,9 @@ from merchants.models import Merchant, MiniProgram, Platform
 NOT_NEGATIVE = [MinValueValidator(0)]
 
 
+BY_START = ("int8_ops", "varchar_pattern_ops")
+
+
 class Complaint(models.Model):
     """A consumer's complaint about one trade. `handle_by` is its deadline: it is judged by what the row keeps."""
 
@@ -74,7 +77,20 @@ class Complaint(models.Model):
             ),
             models.Index(fields=["merchant", "status", "-filed_at", "-id"], name="complaint_by_status"),
             models.Index(fields=["merchant", "-filed_at", "-id"], name="complaint_by_filed"),
-            models.Index(fields=["merchant", "trade_no"], name="complaint_by_trade"),
+            # For the search: each number whole, or by how it starts, whatever the collation of the database.
+            models.Index(fields=["merchant", "trade_no"], name="complaint_by_trade_no", opclasses=BY_START),
+            models.Index(
+                fields=["merchant", "merchant_order_no"],
+                name="complaint_by_order_no",
+                opclasses=BY_START,
+                condition=~Q(merchant_order_no=""),
+            ),
+            models.Index(
+                fields=["merchant", "consumer_phone"],
+                name="complaint_by_phone",
+                opclasses=BY_START,
+                condition=~Q(consumer_phone=""),
+            ),
         ]
         triggers = [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)]
 
