@@ -1,17 +1,21 @@
 """The sweep engine. It takes clocks past their moment, batch by batch, and lets each app say what missing one means.
 
-A batch is one statement: it deletes the rows it takes (`FOR UPDATE SKIP LOCKED`, so workers never wait for each
-other) and inserts what follows, and commits. Killed at any point it has done whole batches only; run again it finds
-what is left.
+A batch is one statement: it deletes the rows it takes (`FOR UPDATE SKIP LOCKED`, so workers never wait for each other)
+and inserts what follows, and commits. Killed at any point it has done whole batches only; run again it finds what is
+left.
+
+Nobody waits crosswise. A verb locks its subject, then the clock. A sweep locks clock and subject together and steps
+over what is locked already; the foreign key of what it inserts passes by a verb's lock, which changes no key.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import DataError, IntegrityError, InternalError, ProgrammingError, connection, transaction
+from django.db import DatabaseError, DataError, IntegrityError, InternalError, connection, transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from deadlines.models import Deadline, SweepRun
@@ -22,8 +26,14 @@ GRACE = timedelta(minutes=1)
 """A scheduled sweep acts on what was missed at least so long ago, longer than any request may take."""
 
 BATCH = 5000
-BAD_ROW = (IntegrityError, DataError, InternalError, ProgrammingError)
-"""What the database says of a row it cannot take. A lost connection is none of these: it ends the run."""
+FAILURES_KEPT = 100
+"""A run keeps the reasons of so many failures; it counts and logs every one."""
+
+PRELUDE = "SET LOCAL lock_timeout = '2s'; SET CONSTRAINTS ALL IMMEDIATE"
+"""A lock that nobody should hold must not stop the sweep; and a bad row shows in its batch, also in a dry run, which
+never reaches the commit at which Django's foreign keys are looked at."""
+
+IN_THE_WAY = {"55P03": "lock not available", "40P01": "deadlock detected", "40001": "serialization failure"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +51,36 @@ class Sweep:
     parameters: Callable[[datetime], Mapping[str, Any]]
     beside: str = ""
 
-    def statement(self) -> str:
+    def due(self, columns: str) -> str:
+        """Return the statement that locks the next due clocks, and their subjects where those change."""
         join = f"JOIN {self.beside} AS subject ON subject.id = clock.subject_id" if self.beside else ""
-        lock = "clock, subject" if self.beside else "clock"
+        lock = "FOR NO KEY UPDATE OF subject SKIP LOCKED" if self.beside else ""
+        return f"""
+            SELECT {columns} FROM deadlines_deadline AS clock {join}
+            WHERE clock.kind = %(kind)s AND clock.due_at < %(cut_off)s
+                AND (clock.due_at, clock.id) > (%(after_due)s, %(after_id)s)
+            ORDER BY clock.due_at, clock.id LIMIT %(limit)s FOR UPDATE OF clock SKIP LOCKED {lock}
+        """  # noqa: S608 (the pieces are constants of this code base, the values are parameters)
+
+    def statement(self) -> str:
+        """Return the statement that is one batch."""
         return f"""
             WITH taken AS (
-                DELETE FROM deadlines_deadline WHERE id = ANY (ARRAY(
-                    SELECT clock.id FROM deadlines_deadline AS clock {join}
-                    WHERE clock.kind = %(kind)s AND clock.due_at < %(cut_off)s
-                        AND (clock.due_at, clock.id) > (%(after_due)s, %(after_id)s)
-                    ORDER BY clock.due_at, clock.id LIMIT %(limit)s FOR UPDATE OF {lock} SKIP LOCKED
-                )) RETURNING *
+                DELETE FROM deadlines_deadline WHERE id = ANY (ARRAY({self.due("clock.id")})) RETURNING *
             ), {self.consequences}
             SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM acted), last.due_at, last.id,
                 CASE WHEN %(list)s THEN (SELECT array_agg(subject_id ORDER BY due_at, id) FROM taken) END
             FROM (SELECT due_at, id FROM taken ORDER BY due_at DESC, id DESC LIMIT 1) AS last
-        """  # noqa: S608 (the pieces are constants of this code base, the values are parameters)
+        """  # noqa: S608 (as above)
+
+    def orphans(self) -> str:
+        """Return the statement that finds due clocks whose subject, which should change, does not exist."""
+        return f"""
+            SELECT clock.subject_id FROM deadlines_deadline AS clock
+            WHERE clock.kind = %(kind)s AND clock.due_at < %(cut_off)s
+                AND NOT EXISTS (SELECT FROM {self.beside} AS subject WHERE subject.id = clock.subject_id)
+            ORDER BY clock.due_at, clock.id
+        """  # noqa: S608 (as above)
 
 
 _sweeps: dict[str, Sweep] = {}
@@ -74,26 +98,33 @@ def registered_kinds() -> list[str]:
 
 @dataclass(slots=True)
 class Report:
-    """What one run did; `subjects` is filled by a dry run only."""
+    """What one run did: every due row it saw was acted upon, skipped (dealt with already, or in use), or failed.
+
+    `subjects` are those a dry run would take; a real run leaves the list empty.
+    """
 
     kind: str
     examined: int = 0
     acted: int = 0
     skipped: int = 0
     failed: int = 0
+    in_use: int = 0
     failures: list[dict[str, Any]] = field(default_factory=list)
     subjects: list[int] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
+        """Return the four numbers; the first is the sum of the others."""
         return {name: getattr(self, name) for name in ("examined", "acted", "skipped", "failed")}
 
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a batch ended and the next one starts."""
-
-    due_at: datetime = datetime(1, 1, 1, tzinfo=UTC)
-    id: int = 0
+    def reasons(self) -> dict[str, Any]:
+        """Return why rows were left, as `SweepRun` keeps it."""
+        dealt_with = self.skipped - self.in_use
+        reasons = {
+            "dealt_with_already": dealt_with,
+            "in_use": self.in_use,
+            "failures": self.failures[:FAILURES_KEPT],
+        }
+        return {name: value for name, value in reasons.items() if value}
 
 
 def run_sweep(
@@ -107,12 +138,11 @@ def run_sweep(
 ) -> Report:
     """Act on every clock of `kind` that was missed before `cut_off`; what is done carries `issued_at`.
 
-    A row that the database refuses is recorded and passed over; it stays due. A dry run takes the same way and rolls
-    every batch back.
+    A row that the database refuses is recorded and passed over; it stays due. A row that somebody holds is left to the
+    next run. A dry run takes the same way and rolls every batch back. A lost connection, or a statement that no
+    database could take, is raised: the batches before it stand, and the `SweepRun` stays open.
     """
-    sweep = _sweeps[kind]
-    report = Report(kind)
-    run = SweepRun(
+    record = SweepRun(
         kind=kind,
         cut_off=cut_off,
         issued_at=issued_at,
@@ -121,91 +151,144 @@ def run_sweep(
         lag=_lag(kind, cut_off, issued_at),
     )
     if not dry_run:
-        run.save()
-    for counted in _batches(sweep, run, report, batch, dry_run):
-        log.info("sweep_batch", kind=kind, dry_run=dry_run, **counted)
-    if not dry_run:
-        _close(run, report)
-    return report
+        record.save()
+    run = _Run(_sweeps[kind], record, batch, dry_run)
+    run.work_through()
+    run.close()
+    return run.report
 
 
-def _batches(sweep: Sweep, run: SweepRun, report: Report, batch: int, dry_run: bool) -> Iterator[dict[str, int]]:
-    """Work through the due rows. A batch that fails is tried in smaller ones, down to the row that is bad."""
-    place, limit = _Place(), batch
-    while True:
-        try:
-            counted, place = _one_batch(sweep, run, report, place, limit, dry_run)
-        except BAD_ROW as error:
-            if limit > 1:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a batch ended and the next one starts."""
+
+    due_at: datetime = datetime(1, 1, 1, tzinfo=UTC)
+    id: int = 0
+
+
+class _Run:
+    """One run under way: where it is, and what it did so far."""
+
+    def __init__(self, sweep: Sweep, record: SweepRun, batch: int, dry_run: bool) -> None:
+        self.sweep = sweep
+        self.record = record
+        self.batch = batch
+        self.dry_run = dry_run
+        self.report = Report(sweep.kind.value)
+        self.place = _Place()
+
+    def work_through(self) -> None:
+        """Take batch after batch. One that fails is tried in smaller ones, down to the row that is bad."""
+        limit = self.batch
+        while True:
+            try:
+                found = self._take_one() if limit == 1 else self._take(limit)
+            except DatabaseError as error:
+                if limit == 1 or not (_is_bad_row(error) or _is_in_the_way(error)):
+                    raise
                 limit = max(1, limit // 10)
                 continue
-            place = _pass_over(sweep, run, report, place, error)
-            continue
-        if not counted["examined"]:
-            return
-        yield counted
-        limit = min(batch, limit * 10)
+            if not found:
+                return
+            limit = min(self.batch, limit * 10)
+
+    def _take(self, limit: int) -> bool:
+        """Take up to `limit` rows in one transaction; say whether there was one."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(PRELUDE)
+            cursor.execute(self.sweep.statement(), self._parameters(limit))
+            row = cursor.fetchone()
+            if row is None:
+                return False
+            examined, acted, due_at, last_id, subjects = row
+            if self.dry_run:
+                transaction.set_rollback(True)
+            else:
+                self._count(examined=examined, acted=acted, skipped=examined - acted)
+        # Only now, after the commit: a batch that fails is tried again, and must not be counted twice.
+        self.place = _Place(due_at, last_id)
+        self.report.examined += examined
+        self.report.acted += acted
+        self.report.skipped += examined - acted
+        self.report.subjects += subjects or []
+        log.info("sweep_batch", kind=self.report.kind, dry_run=self.dry_run, examined=examined, acted=acted)
+        return True
+
+    def _take_one(self) -> bool:
+        """Take the next row alone, locked before it is tried, so that no other is blamed for it."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(PRELUDE)
+            cursor.execute(self.sweep.due("clock.due_at, clock.id, clock.subject_id"), self._parameters(1))
+            row = cursor.fetchone()
+            if row is None:
+                return False
+            due_at, clock_id, subject_id = row
+            self.place = _Place(due_at, clock_id - 1)
+            try:
+                self._take(1)
+            except DatabaseError as error:
+                if not (_is_bad_row(error) or _is_in_the_way(error)):
+                    raise
+                if _is_bad_row(error):
+                    self._fail(subject_id, str(error).strip().splitlines()[0])
+                self.place = _Place(due_at, clock_id)
+        return True
+
+    def _parameters(self, limit: int) -> dict[str, Any]:
+        return {
+            **self.sweep.parameters(self.record.issued_at),
+            "kind": self.sweep.kind.value,
+            "cut_off": self.record.cut_off,
+            "issued_at": self.record.issued_at,
+            "run_id": self.record.pk,
+            "after_due": self.place.due_at,
+            "after_id": self.place.id,
+            "limit": limit,
+            "list": self.dry_run,
+        }
+
+    def _count(self, **counts: int) -> None:
+        """Write down, in the batch's own transaction, what it did: a killed run has told the truth."""
+        SweepRun.objects.filter(pk=self.record.pk).update(**{name: F(name) + n for name, n in counts.items()})
+
+    def _fail(self, subject_id: int, reason: str) -> None:
+        self.report.examined += 1
+        self.report.failed += 1
+        self.report.failures.append({"subject_id": subject_id, "reason": reason})
+        log.error("sweep_row_failed", kind=self.report.kind, subject_id=subject_id, reason=reason)
+
+    def close(self) -> None:
+        """Count what had to be left, because its subject is missing or somebody held it, and write down the run."""
+        report, record = self.report, self.record
+        if self.sweep.beside:
+            with connection.cursor() as cursor:
+                cursor.execute(self.sweep.orphans(), self._parameters(0))
+                orphans = [subject_id for (subject_id,) in cursor]
+            for subject_id in orphans:
+                self._fail(subject_id, f"There is no such row in {self.sweep.beside}.")
+        seen = report.examined if self.dry_run else report.failed
+        report.in_use = max(0, _due(report.kind, record.cut_off).count() - seen)
+        report.examined += report.in_use
+        report.skipped += report.in_use
+        if not self.dry_run:
+            for name, count in report.counts().items():
+                setattr(record, name, count)
+            record.reasons = report.reasons()
+            record.ended_at = timezone.now()
+            record.save()
 
 
-def _one_batch(
-    sweep: Sweep, run: SweepRun, report: Report, place: _Place, limit: int, dry_run: bool
-) -> tuple[dict[str, int], _Place]:
-    parameters = {
-        **sweep.parameters(run.issued_at),
-        "kind": sweep.kind.value,
-        "cut_off": run.cut_off,
-        "issued_at": run.issued_at,
-        "run_id": run.pk,
-        "after_due": place.due_at,
-        "after_id": place.id,
-        "limit": limit,
-        "list": dry_run,
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sweep.statement(), parameters)
-        row = cursor.fetchone()
-        if row is None:
-            return {"examined": 0, "acted": 0}, place
-        examined, acted, due_at, last_id, subjects = row
-        report.examined += examined
-        report.acted += acted
-        report.skipped += examined - acted
-        report.subjects += subjects or []
-        if dry_run:
-            transaction.set_rollback(True)
-        else:
-            SweepRun.objects.filter(pk=run.pk).update(**report.counts())
-    return {"examined": examined, "acted": acted}, _Place(due_at, last_id)
+def _is_bad_row(error: DatabaseError) -> bool:
+    """Say whether the database refused a row: a constraint, a value, a trigger. A lost connection is none of these."""
+    return isinstance(error, IntegrityError | DataError | InternalError)
 
 
-def _pass_over(sweep: Sweep, run: SweepRun, report: Report, place: _Place, error: Exception) -> _Place:
-    """Record the row after `place`, which the database refused, and return the place behind it."""
-    row = (
-        _due(sweep.kind, run.cut_off)
-        .extra(where=["(due_at, id) > (%s, %s)"], params=[place.due_at, place.id])
-        .order_by("due_at", "id")[0]
-    )
-    reason = str(error).strip().splitlines()[0]
-    report.examined += 1
-    report.failed += 1
-    report.failures.append({"subject_id": row.subject_id, "reason": reason})
-    log.error("sweep_row_failed", kind=sweep.kind.value, subject_id=row.subject_id, reason=reason)
-    return _Place(row.due_at, row.pk)
+def _is_in_the_way(error: DatabaseError) -> bool:
+    """Say whether somebody else held what the batch needed: a smaller one may pass, and the next run finds the rest."""
+    return getattr(error.__cause__, "pgcode", None) in IN_THE_WAY
 
 
-def _close(run: SweepRun, report: Report) -> None:
-    """Write down what the run did, and what it had to leave because somebody else held it."""
-    in_use = max(0, _due(run.kind, run.cut_off).count() - report.failed)
-    reasons = {"dealt_with_already": report.skipped, "in_use": in_use, "failures": report.failures[:100]}
-    report.skipped += in_use
-    for name, count in report.counts().items():
-        setattr(run, name, count)
-    run.reasons = {name: value for name, value in reasons.items() if value}
-    run.ended_at = timezone.now()
-    run.save()
-
-
-def _due(kind: str, cut_off: datetime) -> "Any":
+def _due(kind: str, cut_off: datetime) -> QuerySet[Deadline]:
     return Deadline.objects.filter(kind=kind, due_at__lt=cut_off)
 
 

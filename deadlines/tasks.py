@@ -2,6 +2,7 @@
 
 import structlog
 from celery import shared_task
+from django.db import close_old_connections
 from django.utils import timezone
 
 from deadlines.sweeping import GRACE, registered_kinds, run_sweep
@@ -18,3 +19,4 @@ def sweep_all() -> None:
             run_sweep(kind, cut_off=now - GRACE, issued_at=now, ran_by="schedule")
         except Exception:
             log.exception("sweep_failed", kind=kind)
+            close_old_connections()  # the next kind must not run into the same dead connection

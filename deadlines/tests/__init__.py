@@ -1,0 +1,1 @@
+"""Tests of the clocks and the sweep engine."""
