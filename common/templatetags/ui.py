@@ -278,7 +278,7 @@ def choice(
     """A radio button as a card. What the block holds shows while it is chosen; `reveals` names a <div data-reveal>
     after the group that shows with it."""
     given = {
-        "content": content.strip(),
+        "content": content,
         "label": label,
         "name": name,
         "value": value,
