@@ -1,6 +1,6 @@
 """The six ways of handling, and what each needs. An upper app that can refund registers itself as a way's payer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,11 +10,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
-from common.errors import BadInput, IllegalMove
+from common.errors import BadInput, IllegalMove, PortalError
 from complaints.models import REFUNDING, Complaint, Method
 from evidence.models import Evidence
 
 NOTE_LIMIT = 1000
+NOT_ENROLLED = _(
+    "Refunding from the deposit needs the guarantee plan, and this merchant is not enrolled. Choose another way."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,43 +92,45 @@ def pay(complaint: Complaint, given: HandlingInput, *, actor: Actor, now: dateti
 
 
 def check(complaint: Complaint, given: HandlingInput) -> None:
-    """Refuse, with `BadInput` that names the field, a handling that lacks what its way needs."""
+    """Refuse a handling that lacks what its way needs, with the first of its `problems`."""
+    for problem in problems(complaint, given):
+        raise problem
+
+
+def problems(complaint: Complaint, given: HandlingInput) -> Iterator[PortalError]:
+    """Yield all that is wrong with a handling, each refusal with the field to mend."""
     if given.method not in NEEDS:
-        raise BadInput(_("Choose one of the six ways of handling."), field="method")
+        yield BadInput(_("Choose one of the six ways of handling."), field="method")
+        return
     if not is_available(given.method):
-        raise IllegalMove(
-            _(
-                "Refunding from the deposit needs the guarantee plan, and this merchant is not enrolled. "
-                "Choose another way."
-            ),
-            field="method",
-        )
+        yield IllegalMove(NOT_ENROLLED, field="method")
+        return
     need = NEEDS[given.method]
     if given.method in REFUNDING:
-        _check_amount(complaint, given.refund_amount)
+        yield from _amount_problems(complaint, given.refund_amount)
     elif given.refund_amount is not None:
-        raise BadInput(_("This way of handling does not refund; leave the amount empty."), field="refund_amount")
+        yield BadInput(_("This way of handling does not refund; leave the amount empty."), field="refund_amount")
     if len(given.note) > NOTE_LIMIT:
-        raise BadInput(_("Keep the explanation to %(limit)d characters.") % {"limit": NOTE_LIMIT}, field="note")
+        yield BadInput(_("Keep the explanation to %(limit)d characters.") % {"limit": NOTE_LIMIT}, field="note")
     if need.tracking and not given.tracking.strip():
-        raise BadInput(_("Give the carrier and the tracking number."), field="tracking")
+        yield BadInput(_("Give the carrier and the tracking number."), field="tracking")
     if need.proof and not given.note.strip():
-        raise BadInput(
+        yield BadInput(
             _("Explain why no refund is due: what was done, when, and what the consumer said."), field="note"
         )
     if need.proof and not given.evidence:
-        raise BadInput(_("Add at least one picture that proves what you say."), field="pictures")
+        yield BadInput(_("Add at least one picture that proves what you say."), field="pictures")
     if need.reference and not (given.refund_reference.strip() or given.evidence):
-        raise BadInput(_("Give the refund's number, or a picture of the refund record."), field="refund_reference")
+        yield BadInput(_("Give the refund's number, or a picture of the refund record."), field="refund_reference")
 
 
-def _check_amount(complaint: Complaint, amount: Decimal | None) -> None:
+def _amount_problems(complaint: Complaint, amount: Decimal | None) -> Iterator[PortalError]:
     if amount is None or amount <= 0:
-        raise BadInput(_("Give the amount that is refunded, above zero."), field="refund_amount")
-    if amount != amount.quantize(Decimal("0.01")):
-        raise BadInput(_("Give the amount in yuan with at most two decimals."), field="refund_amount")
-    if amount > complaint.trade_amount:
-        raise BadInput(
+        yield BadInput(_("Give the amount that is refunded, above zero."), field="refund_amount")
+    elif amount != amount.quantize(Decimal("0.01")):
+        yield BadInput(_("Give the amount in yuan with at most two decimals."), field="refund_amount")
+    elif amount > complaint.trade_amount:
+        yield BadInput(
             _("A refund cannot exceed the trade's amount, ¥%(amount)s.") % {"amount": complaint.trade_amount},
             field="refund_amount",
         )
