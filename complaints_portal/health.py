@@ -1,0 +1,246 @@
+"""Whether the portal lives, whether it is ready for requests, and its figures.
+
+`/health/live/` asks nobody. `/health/ready/` answers 200 as long as pages work, and 503 when they do not: without the
+database, or with migrations that are not applied. What only delays work (the queue, the picture store, a late sweep) makes
+it say `degraded`, still with 200: taking every web process away would help nobody.
+"""
+
+import hmac
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache, lru_cache
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import Any
+from uuid import uuid4
+
+import prometheus_client
+import redis
+import structlog
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client.multiprocess import MultiProcessCollector
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from deadlines.sweeping import GRACE, registered_kinds
+from evidence.models import evidence_files
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 2
+"""Seconds that one check may take."""
+
+SWEEP_EXPECTED = timedelta(minutes=5)
+"""A kind of clock that was not swept for so long is late; the schedule wakes the sweeps every minute."""
+
+NEEDED = ("database", "migrations")
+"""Without these pages do not work. The other checks only say that something is delayed."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """What one check found: whether all is well, and the figures behind it."""
+
+    ok: bool
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"ok": self.ok, **self.figures}
+
+
+@never_cache
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """Say that this process answers; whoever asks learns nothing about what it needs."""
+    return JsonResponse({"status": "live"})
+
+
+@never_cache
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """Say what works, check by check. Reasons stand in the log only, because anybody may ask."""
+    findings = look(now=request.now)  # type: ignore[attr-defined]  # set by arrival_middleware
+    is_ready = all(findings[name].ok for name in NEEDED)
+    all_well = all(finding.ok for finding in findings.values())
+    return JsonResponse(
+        {
+            "status": ("ready" if all_well else "degraded") if is_ready else "not_ready",
+            "checks": {name: finding.as_json() for name, finding in findings.items()},
+        },
+        status=HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Give the figures to Prometheus. For everybody else the address does not exist."""
+    if not _may_read_metrics(request):
+        raise Http404
+    registry = prometheus_client.REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = prometheus_client.CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it registers itself
+    findings = look(now=request.now)  # type: ignore[attr-defined]  # set by arrival_middleware
+    body = prometheus_client.generate_latest(registry) + prometheus_client.generate_latest(_gauges(findings))
+    return HttpResponse(body, content_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+
+def _may_read_metrics(request: HttpRequest) -> bool:
+    """Say whether the caller has METRICS_TOKEN, or asks from this machine itself and not through a proxy on it."""
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+    if settings.METRICS_TOKEN and scheme.lower() == "bearer":
+        return hmac.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
+    forwarded = {"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"} & set(request.headers)
+    if forwarded or settings.TRUSTED_PROXIES:
+        return False
+    try:
+        return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+
+
+def _gauges(findings: dict[str, Finding]) -> prometheus_client.CollectorRegistry:
+    registry = prometheus_client.CollectorRegistry()
+    ok = prometheus_client.Gauge("portal_check_ok", "1 when a check finds all well.", ["check"], registry=registry)
+    for name, finding in findings.items():
+        ok.labels(name).set(finding.ok)
+    age = prometheus_client.Gauge(
+        "portal_sweep_age_seconds", "Seconds since a sweep of this kind ended.", ["kind"], registry=registry
+    )
+    overdue = prometheus_client.Gauge(
+        "portal_oldest_due_seconds", "Seconds since the oldest clock that is still due.", ["kind"], registry=registry
+    )
+    for kind, figures in findings["sweeps"].figures.get("kinds", {}).items():
+        overdue.labels(kind).set(figures["oldest_due_seconds"])
+        if figures["age_seconds"] is not None:
+            age.labels(kind).set(figures["age_seconds"])
+    return registry
+
+
+def look(*, now: datetime) -> dict[str, Finding]:
+    """Make every check; none takes longer than `PATIENCE`, and none raises."""
+    findings: dict[str, Finding] = {}
+    with _guarded(findings, "database"), _own_connection() as own:
+        _check(findings, "database", lambda: Finding(ok=_answers(own)))
+        _check(findings, "migrations", lambda: _migrations(own))
+        _check(findings, "sweeps", lambda: _sweeps(own, now=now))
+    for name in ("migrations", "sweeps"):
+        findings.setdefault(name, Finding(ok=False))
+    _check(findings, "redis", lambda: Finding(ok=_redis_answers()))
+    _check(findings, "storage", lambda: Finding(ok=_store_takes_files()))
+    return findings
+
+
+def _check(findings: dict[str, Finding], name: str, look_at: Callable[[], Finding]) -> None:
+    started = time.monotonic()
+    with _guarded(findings, name):
+        findings[name] = look_at()
+        findings[name].figures["milliseconds"] = round((time.monotonic() - started) * 1000)
+
+
+@contextmanager
+def _guarded(findings: dict[str, Finding], name: str) -> Iterator[None]:
+    """Turn whatever goes wrong into a finding; the reason goes to the log."""
+    try:
+        yield
+    except Exception as error:  # each client fails in its own way, and a check must answer
+        log.warning("health_check_failed", check=name, reason=f"{type(error).__name__}: {error}")
+        findings[name] = Finding(ok=False)
+
+
+@contextmanager
+def _own_connection() -> Iterator[BaseDatabaseWrapper]:
+    """Open a connection for the checks alone, which gives up after `PATIENCE` where the pages' own would wait."""
+    own = connection.copy()
+    own.settings_dict["OPTIONS"] = {**own.settings_dict["OPTIONS"], "connect_timeout": PATIENCE}
+    with closing(own):
+        with own.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(PATIENCE * 1000)])
+        yield own
+
+
+def _answers(own: BaseDatabaseWrapper) -> bool:
+    with own.cursor() as cursor:
+        cursor.execute("SELECT NOT pg_is_in_recovery()")  # a standby takes no writes
+        return bool(cursor.fetchone()[0])
+
+
+def _migrations(own: BaseDatabaseWrapper) -> Finding:
+    missing = known_migrations() - MigrationRecorder(own).applied_migrations().keys()
+    return Finding(ok=not missing, figures={"not_applied": len(missing)})
+
+
+@cache
+def known_migrations() -> frozenset[tuple[str, str]]:
+    """Return every migration that this version of the portal brings."""
+    return frozenset(MigrationLoader(None).disk_migrations)
+
+
+def _sweeps(own: BaseDatabaseWrapper, *, now: datetime) -> Finding:
+    """Say for each kind how long ago a sweep ended, and how long its oldest due clock has been waiting."""
+    with own.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT kind,
+                (SELECT ended_at FROM deadlines_sweeprun AS run WHERE run.kind = known.kind AND ended_at IS NOT NULL
+                    ORDER BY started_at DESC LIMIT 1),
+                (SELECT min(due_at) FROM deadlines_deadline AS clock WHERE clock.kind = known.kind AND due_at < %s)
+            FROM unnest(%s) AS known (kind)
+            """,
+            [now, registered_kinds()],
+        )
+        rows = cursor.fetchall()
+    kinds: dict[str, Any] = {}
+    ok = True
+    for kind, ended_at, oldest_due in rows:
+        age = now - ended_at if ended_at else None
+        waiting = now - oldest_due if oldest_due else timedelta(0)
+        ok = ok and age is not None and age <= SWEEP_EXPECTED and waiting <= SWEEP_EXPECTED + GRACE
+        kinds[kind] = {
+            "age_seconds": None if age is None else max(0, round(age.total_seconds())),
+            "oldest_due_seconds": round(waiting.total_seconds()),
+        }
+    return Finding(ok=ok, figures={"kinds": kinds})
+
+
+def _redis_answers() -> bool:
+    options = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE, "retry": Retry(NoBackoff(), 0)}
+    with closing(redis.Redis.from_url(settings.REDIS_URL, **options)) as client:
+        return bool(client.ping())
+
+
+_probing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storage-probe")
+
+
+def _store_takes_files() -> bool:
+    """Write and remove a small file, at most once a minute while it works; a store that hangs is given up on."""
+    return _probing.submit(_probe_store, int(time.monotonic() // 60)).result(timeout=PATIENCE)
+
+
+@lru_cache(maxsize=1)
+def _probe_store(_minute: int) -> bool:
+    store = evidence_files()
+    store.delete(store.save(f"health/{uuid4().hex}.txt", ContentFile(b"written by the health check")))
+    return True
+
+
+urlpatterns = [
+    path("health/live/", live, name="health_live"),
+    path("health/ready/", ready, name="health_ready"),
+    path("metrics", metrics, name="metrics"),
+]
