@@ -1,0 +1,90 @@
+"""Bodies of requests to the API: read within a limit, and read as JSON."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import IO, Any
+
+from django.http import HttpRequest, UnreadablePostError
+from django.utils.translation import gettext_lazy as _
+from rest_framework.parsers import BaseParser
+from rest_framework.utils.json import strict_constant
+
+from common.errors import BadInput, PortalError
+
+MEGABYTE = 1024 * 1024
+
+
+class TooLarge(PortalError):
+    """The body is larger than this address takes; the rest of it was not read."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "too_large"
+
+
+class LengthRequired(PortalError):
+    """The body came in chunks through a server that cannot tell where they end."""
+
+    status = HTTPStatus.LENGTH_REQUIRED
+    code = "length_required"
+
+
+def take_body(request: HttpRequest, *, limit: int) -> None:
+    """Read the body, at most `limit` bytes of it, and leave it as `request.body`.
+
+    Django has one limit for all addresses, and takes a body in chunks, which .NET and many proxies send, for none.
+    Refuses with `TooLarge`, with `LengthRequired` where chunks cannot be read, with `BadInput` when the sender left.
+    """
+    if _length(request) > limit:
+        raise _too_large(limit)
+    try:
+        body = _stream(request).read(limit + 1)
+    except UnreadablePostError as error:
+        raise BadInput(_("The body ended too early."), code="body_ended_early") from error
+    if len(body) > limit:
+        raise _too_large(limit)
+    request._body = body  # noqa: SLF001 (where Django keeps what it has read)
+    request.META["CONTENT_LENGTH"] = str(len(body))
+
+
+def _length(request: HttpRequest) -> int:
+    given = request.META.get("CONTENT_LENGTH") or "0"
+    return int(given) if given.isdecimal() else 0
+
+
+def _stream(request: HttpRequest) -> IO[bytes] | HttpRequest:
+    if "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
+        return request
+    if not request.META.get("wsgi.input_terminated"):
+        raise LengthRequired(_("Send the body with a Content-Length."))
+    stream: IO[bytes] = request.META["wsgi.input"]
+    return stream
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(_("The body is larger than %(limit)d MB.") % {"limit": limit // MEGABYTE})
+
+
+class JsonParser(BaseParser):
+    """Reads JSON as RFC 8259 has it: no NaN, no Infinity, UTF-8. Refuses anything else with `BadInput`."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        try:
+            return json.loads(stream.read().decode("utf-8-sig"), parse_constant=strict_constant)
+        except json.JSONDecodeError as error:
+            raise BadInput(
+                _("The body is not JSON: it cannot be read at line %(line)d, column %(column)d.")
+                % {"line": error.lineno, "column": error.colno},
+                code="not_json",
+            ) from error
+        except UnicodeDecodeError as error:
+            raise BadInput(_("The body is not JSON: it is not UTF-8."), code="not_json") from error
+        except (ValueError, RecursionError) as error:  # NaN, a number of five thousand digits, a thousand brackets
+            raise BadInput(
+                _("The body is not JSON that can be read: it has a number or a depth that no complaint has."),
+                code="not_json",
+            ) from error
