@@ -1,4 +1,7 @@
-"""What a complaint looks like when programs send it: one shape for the API, the bulk API and the import."""
+"""What programs send: a complaint, in one shape for the API, the bulk API and the import; and what other verbs take.
+
+`complaints.documents` says what programs are given.
+"""
 
 import re
 from typing import Any
@@ -6,8 +9,13 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from common.keyset import PAGE_SIZE
 from complaints.intake import Filing, HandledElsewhere
+from complaints.methods import NOTE_LIMIT, HandlingInput
 from complaints.models import Method
+from complaints.services import MESSAGE_LIMIT
+from complaints.states import Status
+from evidence.api import SentPictureSerializer
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -67,6 +75,12 @@ class FilingSerializer(serializers.Serializer[Filing]):
         return Filing(**data, **{f"consumer_{name}": value for name, value in consumer.items()})
 
 
+class FilingWithPicturesSerializer(FilingSerializer):
+    """A complaint as it is filed one at a time, with its pictures."""
+
+    pictures = SentPictureSerializer(many=True, required=False, default=list)
+
+
 class HandledFilingSerializer(FilingSerializer):
     """A complaint that may have been handled before it came here; only imports take these."""
 
@@ -87,3 +101,55 @@ class HandledFilingSerializer(FilingSerializer):
                 {"handled_at": _("Give both the way of handling and its moment, or neither.")}
             )
         return {**attrs, "handled": handled if handled.method else None}
+
+
+class HandleSerializer(serializers.Serializer[HandlingInput]):
+    """How a merchant handled a complaint; each way of handling needs its own part of it."""
+
+    method = serializers.ChoiceField(Method.choices)
+    note = TextField(
+        max_length=NOTE_LIMIT,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text=_("Needed, with at least one picture, by every way that does not refund."),
+    )
+    refund_amount = amount(required=False, allow_null=True, default=None)
+    refund_reference = TextField(max_length=64, required=False, allow_blank=True, default="")
+    tracking = TextField(max_length=100, required=False, allow_blank=True, default="")
+    pictures = SentPictureSerializer(many=True, required=False, default=list)
+
+
+class MessageSerializer(serializers.Serializer[dict[str, Any]]):
+    """A message: a text, pictures, or both."""
+
+    text = TextField(max_length=MESSAGE_LIMIT, required=False, allow_blank=True, default="")
+    pictures = SentPictureSerializer(many=True, required=False, default=list)
+
+
+class ReasonSerializer(serializers.Serializer[dict[str, str]]):
+    """Why a move is made; it stands in the history."""
+
+    reason = TextField(max_length=NOTE_LIMIT)
+
+
+class OptionalReasonSerializer(serializers.Serializer[dict[str, str]]):
+    """Why a move is made, as far as the consumer says; it stands in the history."""
+
+    reason = TextField(max_length=NOTE_LIMIT, required=False, allow_blank=True, default="")
+
+
+class ComplaintsWantedSerializer(serializers.Serializer[dict[str, Any]]):
+    """Which complaints a list holds; what is left out narrows nothing."""
+
+    status = serializers.MultipleChoiceField(
+        choices=Status.choices, required=False, help_text=_("May be given several times.")
+    )
+    filed_after = serializers.DateTimeField(required=False, help_text=_("Filed at this moment or later."))
+    filed_before = serializers.DateTimeField(required=False, help_text=_("Filed before this moment."))
+    app_id = TextField(max_length=64, required=False)
+    trade_no = TextField(max_length=64, required=False)
+    page_size = serializers.IntegerField(min_value=1, max_value=100, default=PAGE_SIZE)
+    cursor = serializers.CharField(
+        max_length=500, required=False, default="", help_text=_("Given by “next” and “previous” of a page.")
+    )

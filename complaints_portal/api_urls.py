@@ -1,0 +1,77 @@
+"""Every address of the API, under /api/."""
+
+from typing import Any
+
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from csp.decorators import csp_replace
+from django.http import Http404
+from django.urls import URLPattern, path, re_path
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from complaints.api import (
+    CancelView,
+    CloseView,
+    ComplaintsView,
+    ComplaintView,
+    ConfirmView,
+    ContestView,
+    HandleView,
+    MessagesView,
+)
+from evidence.api import EvidenceView
+from notifications.api import EventsView
+
+# Swagger UI comes from our own static files; it sets styles on elements, and draws its icons from data: addresses.
+DOCS_POLICY = {
+    "default-src": [NONE],
+    "script-src": [SELF],
+    "style-src": [SELF, UNSAFE_INLINE],
+    "img-src": [SELF, "data:"],
+    "connect-src": [SELF],
+    "base-uri": [NONE],
+    "form-action": [NONE],
+    "frame-ancestors": [NONE],
+}
+
+
+class NothingHereView(APIView):
+    """Answers every address that the API does not have, also one that only lacks its slash at the end.
+
+    Django would redirect that one, a redirected POST becomes a GET, and whoever meant to file a complaint would get a
+    list of complaints and a 200.
+    """
+
+    authentication_classes = []
+    permission_classes = []
+
+    @extend_schema(exclude=True)
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        raise Http404
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        raise Http404
+
+
+app_name = "api"
+urlpatterns: list[URLPattern] = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path(
+        "docs/",
+        csp_replace(DOCS_POLICY)(SpectacularSwaggerSplitView.as_view(url_name="api:schema")),
+        name="docs",
+    ),
+    path("v1/complaints/", ComplaintsView.as_view(), name="complaints"),
+    path("v1/complaints/<slug:complaint_no>/", ComplaintView.as_view(), name="complaint"),
+    path("v1/complaints/<slug:complaint_no>/handle/", HandleView.as_view(), name="handle"),
+    path("v1/complaints/<slug:complaint_no>/messages/", MessagesView.as_view(), name="messages"),
+    path("v1/complaints/<slug:complaint_no>/confirm/", ConfirmView.as_view(), name="confirm"),
+    path("v1/complaints/<slug:complaint_no>/contest/", ContestView.as_view(), name="contest"),
+    path("v1/complaints/<slug:complaint_no>/cancel/", CancelView.as_view(), name="cancel"),
+    path("v1/complaints/<slug:complaint_no>/close/", CloseView.as_view(), name="close"),
+    path("v1/evidence/<slug:token>/", EvidenceView.as_view(), name="evidence"),
+    path("v1/events/", EventsView.as_view(), name="events"),
+    re_path(r"", NothingHereView.as_view(), name="nothing"),
+]
