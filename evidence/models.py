@@ -16,8 +16,8 @@ def evidence_files() -> Storage:
 class Evidence(models.Model):
     """A picture that proves something. The file is our own re-encoding; what was sent is kept only as a hash.
 
-    It belongs to the platform, and to the merchant whose case it is for. `token` is the unguessable name in its address;
-    who may see it is asked each time all the same.
+    It belongs to the platform, and to the merchant whose case it is for. `token` is the unguessable name in its
+    address; who may see it is asked each time all the same.
     """
 
     token = models.CharField(max_length=32, unique=True)

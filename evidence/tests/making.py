@@ -11,15 +11,21 @@ from PIL import Image
 from evidence.headers import JPEG_START_OF_SCAN
 
 MEGABYTE = 1024 * 1024
+LIGHT: dict[str, float | tuple[int, ...]] = {
+    "1": 1,
+    "L": 200,
+    "P": 200,
+    "I;16": 50_000,
+    "LA": (200, 120),
+    "RGB": (200, 90, 30),
+    "RGBA": (200, 90, 30, 120),
+}
 
 
 def image(mode: str = "RGB", size: tuple[int, int] = (60, 40)) -> Image.Image:
     """Return an image with something in it: a dark left half, a light right half."""
     made = Image.new(mode, size)
-    light = {"1": 1, "L": 200, "P": 200, "LA": (200, 120), "I;16": 50_000, "RGB": (200, 90, 30)}.get(
-        mode, (200, 90, 30, 120)
-    )
-    made.paste(light, (size[0] // 2, 0, *size))
+    made.paste(LIGHT[mode], (size[0] // 2, 0, *size))
     return made
 
 

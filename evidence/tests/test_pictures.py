@@ -99,7 +99,8 @@ def test_the_picture_is_turned_upright(kind: str, orientation: int) -> None:
     exif[ExifTags.Base.Orientation] = orientation
     stored = making.decode(taken(making.encode(turned, kind, exif=exif)).data).convert("L")
     assert stored.size == (64, 32)
-    assert stored.getpixel((8, 16)) < 60 < stored.getpixel((56, 16))
+    left, right = (stored.crop((x, 16, x + 1, 17)).tobytes()[0] for x in (8, 56))
+    assert left < 60 < right
     assert not stored.getexif()
 
 
@@ -210,10 +211,8 @@ def test_a_picture_cut_short_is_refused(kind: str) -> None:
         assert refusal(whole[: int(len(whole) * part)]) == "picture_unreadable"
 
 
-@kinds
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_an_animation_is_refused(kind: str) -> None:
-    if kind == "JPEG":
-        pytest.skip("a JPEG does not move")
     frames = [making.image("RGBA", (60, 40)), Image.new("RGBA", (60, 40), "red")]
     moving = making.encode(frames[0], kind, save_all=True, append_images=frames[1:])
     assert refusal(moving) == "picture_animated"
