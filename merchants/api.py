@@ -29,9 +29,9 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     location=OpenApiParameter.HEADER,
     description=_(
         "1 to 255 visible ASCII characters, new for each request, such as a UUID. Within 24 hours the same key with "
-        "the same request takes effect once: the first answer comes again, with “Idempotent-Replayed: true”. With another "
-        "request it is refused with 422; while the first request is under way, with 409 and “Retry-After”. A refusal "
-        "does not use the key up: the mended request may carry it again."
+        "the same request takes effect once: the first answer comes again, with “Idempotent-Replayed: true”. With "
+        "another request it is refused with 422; while the first request is under way, with 409 and “Retry-After”. "
+        "A refusal does not use the key up: the mended request may carry it again."
     ),
 )
 
