@@ -10,7 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
@@ -39,7 +39,7 @@ class Services:
 
     database_url: str
     redis_url: str
-    own: tuple[Server, ...] = ()
+    own: tuple[Server, ...] = field(default=(), compare=False)
 
     def mend(self) -> list[str]:
         """Start those of our own that have died again, at the same address, and return their names."""

@@ -21,6 +21,7 @@ from typing import IO, NoReturn, cast
 
 from complaints_portal import embedded, supervisor
 from complaints_portal.embedded import CannotStart
+from complaints_portal.place import is_own, refuse_foreign
 from complaints_portal.preparation import FOR_THE_END
 from complaints_portal.supervisor import GaveUp
 
@@ -28,24 +29,13 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 NEEDED_SPACE = 300 * 1024 * 1024  # bytes: an empty cluster, its journal and the demo data
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where to ask when the web listens on all addresses)
 LAST_PORT = 65535
-# What the portal puts into DATA_DIR; `reset` touches nothing else.
-OWN_FILES = (
-    "services",
-    "services.lock",
-    "services.users",
-    "services.password",
-    "log",
-    "evidence",
-    "static",
-    "celerybeat-schedule*",
-    "launcher.lock",
-)
 
 
 def run(data_dir: Path, console: supervisor.Console) -> None:
     """Run the portal until it is interrupted; raise `CannotStart` or `GaveUp`, with a sentence, when it cannot run."""
     host, port = os.environ.get("HOST") or "127.0.0.1", _port()
     data_dir.mkdir(parents=True, exist_ok=True)
+    refuse_foreign(data_dir)
     with _only_launcher(data_dir, f"process {os.getpid()}, http://{_in_url(host)}:{port}/"):
         left_behind = supervisor.stop_left_behind(data_dir)
         if left_behind:
@@ -213,15 +203,12 @@ def reset(data_dir: Path, *, yes: bool) -> str:
     """
     if not data_dir.exists():
         return f"There is nothing to throw away: {data_dir} does not exist."
+    refuse_foreign(data_dir)
     with _only_launcher(data_dir, f"process {os.getpid()}, make reset"):
-        if embedded.in_use(data_dir):
-            raise CannotStart(f"A command is using the services of {data_dir}: let it end, then try again.")
-        if not yes:
-            print(f"This throws away the database, the queue and the evidence in {data_dir}.")
-            with suppress(EOFError):
-                yes = input("Type yes to go on: ").strip().lower() == "yes"
-        if not yes:
+        _refuse_in_use(data_dir)
+        if not (yes or _agrees(f"This throws away the database, the queue and the evidence in {data_dir}.")):
             return "Nothing was thrown away."
+        _refuse_in_use(data_dir)
         supervisor.stop_left_behind(data_dir)
         embedded.stop_left_behind(data_dir)
         _remove_own_files(data_dir)
@@ -231,16 +218,30 @@ def reset(data_dir: Path, *, yes: bool) -> str:
     return "Thrown away." + (f" Not the portal's, so still in {data_dir}: {', '.join(kept)}." if kept else "")
 
 
+def _refuse_in_use(data_dir: Path) -> None:
+    if embedded.in_use(data_dir):
+        raise CannotStart(f"A command is using the services of {data_dir}: let it end, then try again.")
+
+
+def _agrees(question: str) -> bool:
+    print(question)
+    with suppress(EOFError):
+        return input("Type yes to go on: ").strip().lower() == "yes"
+    return False
+
+
 def _remove_own_files(data_dir: Path) -> None:
     services = data_dir / "services"
     if services.is_symlink():  # the cluster is elsewhere, because its account may not enter DATA_DIR
         shutil.rmtree(services.resolve(), ignore_errors=True)
-    for pattern in OWN_FILES:
-        for path in data_dir.glob(pattern):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        services.unlink()
+    for path in data_dir.iterdir():
+        if not is_own(path):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _interrupt(signum: int, _frame: object) -> NoReturn:

@@ -14,10 +14,23 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from hashlib import sha256
 from pathlib import Path
 
 SHARED = Path("/var/lib/complaints-portal")  # as root: copies of the programs, and clusters that cannot be in DATA_DIR
+
+# What the portal puts into DATA_DIR. `make reset` throws this away and nothing else.
+OWN_FILES = (
+    "services",
+    "services.*",
+    "launcher.lock",
+    "log",
+    "evidence",
+    "static",
+    "celerybeat-schedule*",
+)
+OTHERS_THAT_MAY_BE_THERE = ("test", "check", "lost+found")
 
 
 class CannotStart(Exception):
@@ -56,6 +69,7 @@ def place_for(data_dir: Path, *, durable: bool) -> Place:
     is changed.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
+    refuse_foreign(data_dir)
     (data_dir / "log").mkdir(mode=0o700, exist_ok=True)
     link = data_dir / "services"
     if not link.exists():
@@ -70,6 +84,22 @@ def place_for(data_dir: Path, *, durable: bool) -> Place:
         )
     account = Account(owner.st_uid, owner.st_gid) if os.geteuid() == 0 else None
     return Place(data_dir, home, account, _password(data_dir / "services.password"), durable)
+
+
+def is_own(path: Path) -> bool:
+    """Say of something in DATA_DIR whether the portal made it."""
+    return any(fnmatch(path.name, pattern) for pattern in OWN_FILES)
+
+
+def refuse_foreign(data_dir: Path) -> None:
+    """Refuse a directory that holds other things and was never used by the portal, such as somebody's home."""
+    if (data_dir / "services.password").exists():
+        return
+    for path in sorted(data_dir.iterdir()):
+        if not is_own(path) and path.name not in OTHERS_THAT_MAY_BE_THERE:
+            raise CannotStart(
+                f"{data_dir} holds what is not the portal's ({path.name}): set DATA_DIR to a directory of its own."
+            )
 
 
 def _make_home(data_dir: Path, link: Path) -> None:

@@ -10,24 +10,26 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-GENTLY: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+Steps = Sequence[tuple[signal.Signals, float]]  # signals, each with the patience in seconds that follows it
+GENTLY: Steps = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 
 
-def find(pid_file: Path, directory: Path) -> int | None:
-    """Return the process that a pid file names, if it is alive and works in `directory`; a stranger's is None."""
+def find(pid_file: Path, is_ours: Callable[[int], bool]) -> int | None:
+    """Return the process that a pid file names, if it is alive and ours."""
     try:
         pid = int(pid_file.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return None
-    return pid if works_in(directory)(pid) else None
+    return pid if is_ours(pid) else None
 
 
-def works_in(directory: Path) -> Callable[[int], bool]:
-    """Say of a process whether `directory` is its working directory; a server's is the directory of its data."""
+def works_in(directory: Path, programs: tuple[str, ...]) -> Callable[[int], bool]:
+    """Say of a process whether it is one of the programs at work in `directory`; servers work in that of their data."""
 
     def check(pid: int) -> bool:
         try:
-            return os.readlink(f"/proc/{pid}/cwd") == str(directory.resolve())
+            program = Path(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")).name
+            return program in programs and os.readlink(f"/proc/{pid}/cwd") == str(directory.resolve())
         except OSError:  # gone, a zombie, or somebody else's
             return False
 
@@ -53,8 +55,8 @@ def all_that(is_ours: Callable[[int], bool]) -> Iterator[int]:
             yield int(name)
 
 
-def stop(pid: int, is_ours: Callable[[int], bool], steps: Sequence[tuple[signal.Signals, float]] = GENTLY) -> bool:
-    """Send the signals one after another, each with its patience in seconds, until the process is gone.
+def stop(pid: int, is_ours: Callable[[int], bool], steps: Steps = GENTLY) -> bool:
+    """Send the signals one after another until the process is gone.
 
     Return False when it is still there, True when it is gone or was never ours.
     """

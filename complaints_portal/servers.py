@@ -27,6 +27,8 @@ from complaints_portal import processes
 from complaints_portal.place import CannotStart, Place, failure, fresh_log, own_directory, programs_of_wheel, run
 
 SOCKET_PATH_LIMIT = 107  # bytes, Linux
+FAST = ((signal.SIGINT, 4.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))  # PostgreSQL's names for the ways to stop
+IMMEDIATELY = ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 INSTALL = "apt-get install --no-install-recommends postgresql redis-server"
 
 
@@ -39,6 +41,7 @@ class Postgres:
         """Say where it is; nothing is started."""
         self.place = place
         self.cluster = place.home / "postgres"
+        self._is_ours = processes.works_in(self.cluster, ("postgres",))
 
     @property
     def sockets(self) -> Path:
@@ -60,7 +63,7 @@ class Postgres:
 
     def find(self) -> int | None:
         """Return the process number of the running server, None when it does not run."""
-        return processes.find(self.cluster / "postmaster.pid", self.cluster)
+        return processes.find(self.cluster / "postmaster.pid", self._is_ours)
 
     def start(self) -> None:
         """Start the server and wait until it answers; refuse with a sentence when it does not."""
@@ -68,11 +71,21 @@ class Postgres:
         programs = self._programs()
         if not (self.cluster / "PG_VERSION").exists():
             self._create(programs, log)
-        own_directory(self.sockets, self.place.account)
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)  # find() has shown that it is stale
+        self._clear_away_a_dead_server()
         if not run(self.place, self._start_command(programs), log):
             raise failure(self.name, log)
         self._make_database()
+
+    def _clear_away_a_dead_server(self) -> None:
+        """Remove what a killed server left behind: processes busy with a query, and files that name it.
+
+        PostgreSQL would take a zombie, or a stranger with the same number, for the living server.
+        """
+        for pid in processes.all_that(self._is_ours):
+            processes.stop(pid, self._is_ours, IMMEDIATELY)
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        for left_behind in own_directory(self.sockets, self.place.account).glob(".s.PGSQL.*"):
+            left_behind.unlink()
 
     def _start_command(self, programs: Path) -> list[str | Path]:
         settings = {
@@ -156,10 +169,11 @@ class Postgres:
     def stop(self) -> None:
         """Stop the server if it runs: at once for tests, else after it has written what it holds."""
         pid = self.find()
-        fast = ((signal.SIGINT, 4.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
-        immediate = ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
         if pid:
-            processes.stop(pid, processes.works_in(self.cluster), fast if self.place.durable else immediate)
+            processes.stop(pid, self._is_ours, FAST if self.place.durable else IMMEDIATELY)
+        if self.sockets.parent != self.place.home:
+            with suppress(OSError):
+                self.sockets.rmdir()
 
 
 class Valkey:
@@ -174,6 +188,8 @@ class Valkey:
         """Say where it is; nothing is started."""
         self.place = place
         self.directory = place.home / "valkey"
+        # Debian's server and its checking tool are one file, by either name.
+        self._is_ours = processes.works_in(self.directory, ("valkey-server", "redis-server", "redis-check-rdb"))
 
     @property
     def url(self) -> str:
@@ -182,7 +198,7 @@ class Valkey:
 
     def find(self) -> int | None:
         """Return the process number of the running server, None when it does not run."""
-        return processes.find(self.directory / "valkey.pid", self.directory)
+        return processes.find(self.directory / "valkey.pid", self._is_ours)
 
     def start(self) -> None:
         """Start the server and wait until it answers; refuse with a sentence when it does not within 20 seconds."""
@@ -259,7 +275,7 @@ class Valkey:
         """Stop the server if it runs."""
         pid = self.find()
         if pid:
-            processes.stop(pid, processes.works_in(self.directory))
+            processes.stop(pid, self._is_ours)
 
 
 Server = Postgres | Valkey

@@ -100,11 +100,16 @@ class Child:
         """Return what it has said since the last time, whole lines only; None when it will say nothing more."""
         data = self.pipe.read(65536)
         if data == b"":
-            last = self.unfinished_line
-            self.unfinished_line = b""
-            return [last.decode(errors="replace")] if last else None
+            return None
         *lines, self.unfinished_line = (self.unfinished_line + (data or b"")).split(b"\n")
         return [line.decode(errors="replace") for line in lines]
+
+    def last_words(self) -> list[str]:
+        """Return what is left to say of a program that has ended, also a line that it did not end."""
+        lines = self.read_lines() or []
+        lines.append(self.unfinished_line.decode(errors="replace"))
+        self.pipe.close()
+        return lines
 
 
 class Supervisor:
@@ -159,10 +164,9 @@ class Supervisor:
         """Show the last words of a program that has ended, and forget it."""
         self.children.remove(child)
         if child.pipe in self.pipes.get_map():
-            self._read(child)
-        if child.pipe in self.pipes.get_map():
             self.pipes.unregister(child.pipe)
-        child.pipe.close()
+        for line in child.last_words():
+            self.console.show(child.name, line)
 
     def stop(self) -> None:
         """Stop the programs within seven seconds; what they leave behind is killed."""
@@ -175,14 +179,14 @@ class Supervisor:
                 self._show_lines(0.1)
         for child in [child for child in self.children if not child.runs]:
             self._say_farewell(child)
-        stop_left_behind(self.data_dir)
+        stop_left_behind(self.data_dir, ((signal.SIGKILL, 1.0),))
         self.pipes.close()
 
 
-def stop_left_behind(data_dir: Path) -> int:
-    """Stop the children of a launcher that is gone, and return how many there were."""
+def stop_left_behind(data_dir: Path, steps: processes.Steps = processes.GENTLY) -> int:
+    """Stop the children of a launcher that is gone, and their children, and return how many there were."""
     ours = processes.has_in_environment(f"{MARK}={data_dir}")
     found = list(processes.all_that(ours))
     for pid in found:
-        processes.stop(pid, ours)
+        processes.stop(pid, ours, steps)
     return len(found)
