@@ -1,5 +1,7 @@
 """Members and the merchant for whom they act at the moment."""
 
+from collections.abc import Sequence
+
 from django.http import HttpRequest
 
 from common.actors import Actor, ActorKind
@@ -8,31 +10,33 @@ from merchants.models import Membership, User
 SESSION_KEY = "merchant"
 
 
-def page_actor(request: HttpRequest) -> Actor | None:
-    """Return who asks for a page: staff, a member of the merchant chosen in the session, or None."""
+def memberships_of(request: HttpRequest) -> list[Membership]:
+    """Return the places where the person who asks works, the one they act for at the moment first."""
+    user = request.user
+    if not isinstance(user, User) or not user.is_active or user.is_staff:
+        return []
+    memberships = Membership.objects.filter(user=user).select_related("merchant").order_by("pk")
+    chosen = request.session.get(SESSION_KEY)
+    return sorted(memberships, key=lambda membership: membership.merchant_id != chosen)
+
+
+def page_actor(request: HttpRequest, memberships: Sequence[Membership]) -> Actor | None:
+    """Return who asks for a page: staff, a member acting for the first of these merchants, or None."""
     user = request.user
     if not isinstance(user, User) or not user.is_active:
         return None
     if user.is_staff:
         return Actor(kind=ActorKind.STAFF, name=str(user), id=user.pk)
-    membership = chosen_membership(user, request.session.get(SESSION_KEY))
-    if membership is None:
+    if not memberships:
         return Actor(kind=ActorKind.MEMBER, name=str(user), id=user.pk)
+    chosen = memberships[0]
     return Actor(
         kind=ActorKind.MEMBER,
         name=str(user),
         id=user.pk,
-        platform_id=membership.merchant.platform_id,
-        merchant_id=membership.merchant_id,
-        grants=membership.effective_grants,
-    )
-
-
-def chosen_membership(user: User, merchant_id: int | None) -> Membership | None:
-    """Return the user's membership at this merchant, or else their first one."""
-    memberships = list(Membership.objects.filter(user=user).select_related("merchant").order_by("pk"))
-    return next(
-        (each for each in memberships if each.merchant_id == merchant_id), memberships[0] if memberships else None
+        platform_id=chosen.merchant.platform_id,
+        merchant_id=chosen.merchant_id,
+        grants=chosen.effective_grants,
     )
 
 

@@ -5,14 +5,19 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from merchants.members import page_actor
+from merchants.members import memberships_of, page_actor
 
 
 def actor_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Set `request.actor` to the `Actor` who is signed in, or None; looked up when it is first asked for."""
+    """Set `request.actor` to the `Actor` who is signed in, or None, and `request.memberships` to their places.
+
+    Both are looked up when they are first asked for. They are what `merchants.pages.PageRequest` declares.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        request.actor = SimpleLazyObject(lambda: page_actor(request))  # type: ignore[attr-defined]  # see above
+        memberships = SimpleLazyObject(lambda: memberships_of(request))
+        actor = SimpleLazyObject(lambda: page_actor(request, memberships))  # type: ignore[arg-type]  # behaves as a list
+        request.memberships, request.actor = memberships, actor  # type: ignore[attr-defined]  # see PageRequest
         return get_response(request)
 
     return middleware

@@ -1,0 +1,67 @@
+"""What merchant pages stand on: the request as the middleware leaves it, and who is let in."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from common.actors import Actor, ActorKind
+from merchants.members import administrators_of
+from merchants.models import Grant, Membership, Merchant
+
+P = ParamSpec("P")
+
+
+class PageRequest(HttpRequest):
+    """A request for a page, with what the middlewares add: when it arrived, and who asks."""
+
+    now: datetime
+    actor: Actor | None
+    memberships: list[Membership]
+
+
+class MemberRequest(PageRequest):
+    """A request of a member who acts for a merchant."""
+
+    actor: Actor
+    merchant: Merchant
+
+
+MemberView = Callable[Concatenate[MemberRequest, P], HttpResponse]
+PageView = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def member_page(grant: Grant) -> Callable[[MemberView[P]], PageView[P]]:
+    """Let members with this grant in.
+
+    Who is not signed in is asked to; staff are sent to their desk; a member without the grant learns whom to ask (403).
+    """
+
+    def decorate(view: MemberView[P]) -> PageView[P]:
+        @wraps(view)
+        def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            request = cast("MemberRequest", request)
+            if not request.actor:
+                return redirect_to_login(request.get_full_path())
+            if request.actor.kind == ActorKind.STAFF:
+                return redirect("admin:index")
+            if not request.memberships or grant not in request.actor.grants:
+                return no_access(request, grant)
+            request.merchant = request.memberships[0].merchant
+            return view(request, *args, **kwargs)
+
+        return page
+
+    return decorate
+
+
+def no_access(request: PageRequest, grant: Grant) -> HttpResponse:
+    """Answer a member who lacks a grant: what is missing, and whom to ask for it."""
+    merchant = request.memberships[0].merchant if request.memberships else None
+    administrators = administrators_of(merchant.pk) if merchant else []
+    context = {"administrators": administrators, "grant": grant}
+    return render(request, "merchants/no_access.html", context, status=403)
