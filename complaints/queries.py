@@ -1,0 +1,168 @@
+"""Read complaints: the list with its tabs and filters, what is due, and one complaint with all that belongs to it."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+
+from django.db.models import Prefetch, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from common.actors import Actor
+from common.counting import capped_count, capped_counts
+from common.keyset import Segment
+from common.numbers import BEIJING
+from complaints.models import Complaint, Message
+from complaints.permissions import visible_to
+from complaints.states import Status
+from deadlines.models import Deadline
+from evidence.models import Evidence
+
+SEARCHED = ("complaint_no", "trade_no", "merchant_order_no", "consumer_phone")
+OVERDUE = "overdue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a list is narrowed to; what is empty narrows nothing. The days are Beijing's, and both are included."""
+
+    search: str = ""
+    mini_program_id: int | None = None
+    dispute_type: str = ""
+    advance_protection: bool | None = None
+    due_within: str = ""
+    """`overdue`, or a number of hours."""
+    filed_from: date | None = None
+    filed_to: date | None = None
+
+    def __bool__(self) -> bool:
+        return self != Wanted()
+
+
+def narrowed(complaints: QuerySet[Complaint], wanted: Wanted, *, now: datetime) -> QuerySet[Complaint]:
+    """Return those complaints that are wanted."""
+    conditions = Q()
+    if wanted.search:
+        conditions &= starts_with(wanted.search)
+    if wanted.mini_program_id is not None:
+        conditions &= Q(mini_program_id=wanted.mini_program_id)
+    if wanted.dispute_type:
+        conditions &= Q(dispute_type__icontains=wanted.dispute_type)
+    if wanted.advance_protection is not None:
+        conditions &= Q(advance_protection=wanted.advance_protection)
+    if wanted.due_within == OVERDUE:
+        conditions &= Q(status=Status.PENDING, handle_by__lt=now)
+    elif wanted.due_within:
+        within = timedelta(hours=int(wanted.due_within))
+        conditions &= Q(status=Status.PENDING, handle_by__gte=now, handle_by__lte=now + within)
+    if wanted.filed_from:
+        conditions &= Q(filed_at__gte=start_of(wanted.filed_from))
+    if wanted.filed_to:
+        conditions &= Q(filed_at__lt=start_of(wanted.filed_to + timedelta(days=1)))
+    return complaints.filter(conditions)
+
+
+def starts_with(text: str) -> Q:
+    """Match complaints one of whose numbers is this text or starts with it. Each alternative has its own index."""
+    conditions = Q()
+    for name in SEARCHED:
+        # The indexes leave out empty values; only a condition that says so may use them.
+        conditions |= Q(**{f"{name}__startswith": text}) & ~Q(**{name: ""})
+    return conditions
+
+
+def start_of(day: date) -> datetime:
+    """Return the first moment of a day in Beijing."""
+    return datetime.combine(day, time.min, tzinfo=BEIJING)
+
+
+def end_of_today(now: datetime) -> datetime:
+    """Return the first moment of tomorrow in Beijing."""
+    return start_of(now.astimezone(BEIJING).date() + timedelta(days=1))
+
+
+def segments(complaints: QuerySet[Complaint], statuses: Collection[str]) -> list[Segment[Complaint]]:
+    """Return the list in its order: what is pending by its deadline, then the others, newest first."""
+    rows = complaints.select_related("mini_program", "handling")
+    found: list[Segment[Complaint]] = []
+    if Status.PENDING in statuses:
+        found.append(Segment(rows.filter(status=Status.PENDING), "handle_by"))
+    others = [status for status in statuses if status != Status.PENDING]
+    if len(others) == len(Status) - 1:
+        found.append(Segment(rows.exclude(status=Status.PENDING), "-filed_at"))
+    elif others:
+        found.append(Segment(rows.filter(status__in=others), "-filed_at"))
+    return found
+
+
+def status_counts(complaints: QuerySet[Complaint]) -> dict[str, int]:
+    """Count by status, each no further than one above the cap, in one statement."""
+    return capped_counts({status.value: complaints.filter(status=status) for status in Status})
+
+
+def pending_count(merchant_id: int) -> int:
+    """Count what is pending, no further than one above the cap."""
+    return capped_count(_pending(merchant_id))
+
+
+def points_of(complaints: Iterable[Complaint]) -> dict[int, int]:
+    """Return, by complaint, the points that its running clock carries; a clock that was stopped or swept has none."""
+    clocks = Deadline.objects.filter(kind=Deadline.Kind.HANDLE, subject_id__in=[each.pk for each in complaints])
+    return dict(clocks.values_list("subject_id", "points"))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a merchant stands at one moment. Counts are capped."""
+
+    pending: int
+    overdue: int
+    """Missed, and still to be handled."""
+    points_at_stake: int
+    """Lost by the end of today, Beijing time, unless they are handled before. What was missed is no longer at stake."""
+    next_due: list[Complaint] = field(default_factory=list)
+
+    @property
+    def next_deadline(self) -> datetime | None:
+        return self.next_due[0].handle_by if self.next_due else None
+
+
+def standing(merchant_id: int, *, now: datetime, shown: int = 10) -> Standing:
+    """Look up how a merchant stands, with the complaints that are due next."""
+    pending = _pending(merchant_id)
+    counts = capped_counts({"pending": pending, "overdue": pending.filter(handle_by__lt=now, is_history=False)})
+    clocks = Deadline.objects.filter(
+        merchant_id=merchant_id, kind=Deadline.Kind.HANDLE, due_at__gte=now, due_at__lt=end_of_today(now)
+    )
+    due = pending.filter(handle_by__gte=now, is_history=False)
+    return Standing(
+        pending=counts["pending"],
+        overdue=counts["overdue"],
+        points_at_stake=clocks.aggregate(points=Coalesce(Sum("points"), 0))["points"],
+        next_due=list(due.select_related("mini_program").order_by("handle_by", "pk")[:shown]),
+    )
+
+
+def _pending(merchant_id: int) -> QuerySet[Complaint]:
+    return Complaint.objects.filter(merchant_id=merchant_id, status=Status.PENDING)
+
+
+def with_everything(actor: Actor) -> QuerySet[Complaint]:
+    """Return the complaints of this actor, each with all that its page shows."""
+    pictures = Evidence.objects.order_by("pk")
+    said = Message.objects.order_by("-at", "-pk").prefetch_related(Prefetch("evidence", pictures))
+    return (
+        visible_to(actor)
+        .select_related("mini_program", "merchant", "handling")
+        .prefetch_related(
+            Prefetch("pictures", pictures),
+            Prefetch("handling__evidence", pictures),
+            Prefetch("messages", said),
+            "history",
+        )
+    )
+
+
+def clocks_of(complaint: Complaint) -> dict[str, Deadline]:
+    """Return the clocks of the complaint itself that run, by kind: the one to handle it, and the one to finish it."""
+    kinds = (Deadline.Kind.HANDLE, Deadline.Kind.FINISH)
+    return {clock.kind: clock for clock in Deadline.objects.filter(kind__in=kinds, subject_id=complaint.pk)}

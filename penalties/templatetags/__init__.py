@@ -1,0 +1,1 @@
+"""Template tags that show penalties on the pages of lower floors."""

@@ -1,0 +1,31 @@
+"""Penalties on the pages of complaints, which know nothing of them: the templates put the two together."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import template
+
+from complaints.models import Complaint
+from penalties.models import Penalty
+from penalties.queries import timeout_penalties, window_is_open
+from penalties.states import Status
+
+register = template.Library()
+
+
+@register.simple_tag
+def penalties_of(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
+    """The penalties of all complaints of a page, in one query: {% penalties_of page.rows as penalties %}."""
+    return timeout_penalties(complaints)
+
+
+@register.inclusion_tag("penalties/_panel.html", takes_context=True)
+def penalty_panel(context: template.Context, complaint: Complaint) -> dict[str, Any]:
+    """The penalty for not handling a complaint in time, and until when it can be appealed; nothing without one."""
+    penalty = timeout_penalties([complaint]).get(complaint.pk)
+    return {
+        "penalty": penalty,
+        "is_open": penalty is not None and window_is_open(penalty, now=context["now"]),
+        "is_revoked": penalty is not None and penalty.status == Status.REVOKED,
+        "now": context["now"],
+    }
