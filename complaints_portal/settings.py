@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import structlog
+from botocore.config import Config
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
@@ -199,7 +200,13 @@ def evidence_storage(address: str) -> dict[str, object]:
         options |= {"bucket_name": parts.netloc, "location": parts.path.strip("/")}
         return {
             "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": {**options, "default_acl": "private", "querystring_auth": True, "file_overwrite": False},
+            "OPTIONS": {
+                **options,
+                "default_acl": "private",
+                "file_overwrite": False,
+                # A page does not wait for a storage that is away: botocore's own patience is minutes.
+                "client_config": Config(connect_timeout=3, read_timeout=10, retries={"max_attempts": 2}),
+            },
         }
     env.note("EVIDENCE_STORAGE", "EVIDENCE_STORAGE must be file:///an/absolute/directory or s3://bucket/prefix.")
     return evidence_storage(f"file://{DATA_DIR / 'evidence'}")
