@@ -113,7 +113,7 @@ class _Welcome:
 
     def _answers(self) -> bool:
         address = EVERYWHERE.get(self.host, self.host)
-        connection = http.client.HTTPConnection(address, self.port, timeout=0.5)
+        connection = http.client.HTTPConnection(address, self.port, timeout=2)
         try:
             connection.request("GET", "/health/live/")
             return connection.getresponse().status == http.HTTPStatus.OK

@@ -25,6 +25,7 @@ def prepare() -> None:
     say("Bringing the database up to date …")
     call_command("migrate", interactive=False, verbosity=0)
     catalogue.compile_all()
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns when it is missing
     if not settings.WHITENOISE_USE_FINDERS:
         say("Collecting static files …")
         call_command("collectstatic", interactive=False, verbosity=0)
