@@ -1,7 +1,7 @@
 """Whether the portal lives, whether it is ready for requests, and its figures.
 
 `/health/live/` asks nobody. `/health/ready/` answers 200 as long as pages work, and 503 when they do not: without the
-database, or with migrations that are not applied. What only delays work (the queue, the picture store, a late sweep) makes
+database, or with migrations that are not applied. What only delays work (queue, picture store, a late sweep) makes
 it say `degraded`, still with 200: taking every web process away would help nobody.
 """
 
