@@ -1,9 +1,11 @@
 """Every address of the portal."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from common.appearance import set_theme
+from common.style_page import style_page
 from complaints_portal.home import home
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,5 +17,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
+    path("api/", include("complaints_portal.api_urls")),
     path("", include("complaints_portal.health")),
 ]
+if not settings.PRODUCTION:
+    urlpatterns.append(path("style/", style_page, name="style_page"))
+
+# The API answers with problem documents also where no view was reached; pages with a page.
+handler400 = "common.problems.bad_request"
+handler404 = "common.problems.page_not_found"
+handler500 = "common.problems.server_error"
