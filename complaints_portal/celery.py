@@ -22,6 +22,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*"),
         "options": {"expires": 55},  # a wake-up that waited so long is overtaken by the next one
     },
+    "forget-idempotent-requests": {
+        "task": "merchants.tasks.forget_idempotent_requests",
+        "schedule": crontab(minute="17", hour="*"),
+        "options": {"expires": 3000},
+    },
 }
 
 
