@@ -44,7 +44,7 @@ INSTALLED_APPS = [
     "notifications",
     "merchants",
     "common",
-    "django.contrib.admin",
+    "complaints_portal.admin_config.PortalAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
