@@ -179,7 +179,7 @@ def _only_launcher(data_dir: Path, about: str) -> Iterator[None]:
 
 def _prepare(data_dir: Path, console: supervisor.Console) -> str:
     """Bring everything up to date; return what to show at the end of the start."""
-    process = supervisor.start([sys.executable, "-m", "complaints_portal.preparation"], data_dir)
+    process = supervisor.start("setup", [sys.executable, "-m", "complaints_portal.preparation"], data_dir)
     for_the_end = []
     try:
         for line in cast(IO[bytes], process.stdout):

@@ -20,6 +20,7 @@ FOR_THE_END = "for the end: "
 def prepare() -> None:
     """Bring everything up to date; quick when there is nothing to do. Raise what went wrong."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "complaints_portal.settings")
+    os.environ.setdefault("LOG_LEVEL", "WARNING")  # what the demo data does is no news
     django.setup()
     _refuse_wrong_settings()
     say("Bringing the database up to date …")

@@ -36,12 +36,13 @@ def works_in(directory: Path, programs: tuple[str, ...]) -> Callable[[int], bool
     return check
 
 
-def has_in_environment(entry: str) -> Callable[[int], bool]:
-    """Say of a process whether it was started with `entry` ("NAME=value") in its environment."""
+def has_in_environment(*entries: str) -> Callable[[int], bool]:
+    """Say of a process whether it was started with all the entries ("NAME=value") in its environment."""
+    wanted = {entry.encode() for entry in entries}
 
     def check(pid: int) -> bool:
         try:
-            return entry.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            return wanted <= set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
         except OSError:
             return False
 

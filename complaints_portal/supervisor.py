@@ -13,7 +13,9 @@ from typing import IO, TextIO, cast
 
 from complaints_portal import processes
 
-MARK = "COMPLAINTS_PORTAL_RUN"  # in the environment of every child: whose it is, also after the launcher was killed
+# In the environment of every child and its children: whose they are, also after the launcher or the child was killed.
+MARK = "COMPLAINTS_PORTAL_RUN"
+PROGRAM_MARK = "COMPLAINTS_PORTAL_PROGRAM"
 COLOURS = {"portal": 1, "setup": 35, "web": 32, "worker": 36, "beat": 33}
 RESTARTS = 5  # of one program within RESTART_WINDOW seconds; one more death stops everything
 RESTART_WINDOW = 60.0
@@ -61,14 +63,14 @@ class Deaths:
             )
 
 
-def start(command: list[str], data_dir: Path) -> subprocess.Popen[bytes]:
+def start(name: str, command: list[str], data_dir: Path) -> subprocess.Popen[bytes]:
     """Start a child that the kernel stops (SIGTERM) when this process is killed, and that can be found afterwards."""
     return subprocess.Popen(
         ["/usr/bin/setpriv", "--pdeathsig", "TERM", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, MARK: str(data_dir), "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, MARK: str(data_dir), PROGRAM_MARK: name, "PYTHONUNBUFFERED": "1"},
         start_new_session=True,  # Ctrl-C reaches the launcher alone, which stops the others in order
     )
 
@@ -80,7 +82,7 @@ class Child:
         """Start the program."""
         self.name = name
         self.command = command
-        self.process = start(command, data_dir)
+        self.process = start(name, command, data_dir)
         self.pipe = cast(IO[bytes], self.process.stdout)
         os.set_blocking(self.pipe.fileno(), False)
         self.unfinished_line = b""
@@ -145,6 +147,7 @@ class Supervisor:
     def _replace(self, child: Child) -> None:
         """Start a program again that has died, unless it did so too often."""
         self._say_farewell(child)
+        stop_left_behind(self.data_dir, program=child.name)  # gunicorn's workers would keep the port
         self.deaths.add(child.name, child.ending)
         self.console.show("portal", f"{child.name} {child.ending}; it is started again.")
         self._start(child.name, child.command)
@@ -179,13 +182,14 @@ class Supervisor:
                 self._show_lines(0.1)
         for child in [child for child in self.children if not child.runs]:
             self._say_farewell(child)
-        stop_left_behind(self.data_dir, ((signal.SIGKILL, 1.0),))
+        stop_left_behind(self.data_dir, steps=((signal.SIGKILL, 1.0),))
         self.pipes.close()
 
 
-def stop_left_behind(data_dir: Path, steps: processes.Steps = processes.GENTLY) -> int:
-    """Stop the children of a launcher that is gone, and their children, and return how many there were."""
-    ours = processes.has_in_environment(f"{MARK}={data_dir}")
+def stop_left_behind(data_dir: Path, *, program: str = "", steps: processes.Steps = processes.GENTLY) -> int:
+    """Stop what the programs of a DATA_DIR, or one of them, left behind when they were killed; return how many."""
+    marks = [f"{MARK}={data_dir}"] + ([f"{PROGRAM_MARK}={program}"] if program else [])
+    ours = processes.has_in_environment(*marks)
     found = list(processes.all_that(ours))
     for pid in found:
         processes.stop(pid, ours, steps)

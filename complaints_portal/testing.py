@@ -70,7 +70,7 @@ def _free_directory() -> Iterator[Path]:
     for number in itertools.count():
         directory = ROOT / str(number)
         directory.mkdir(parents=True, exist_ok=True)
-        with (directory / "taken").open("a") as lock:
+        with directory.with_suffix(".taken").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -168,6 +168,19 @@ def test_a_killed_program_is_started_again(data_dir: Path) -> None:
     assert scene.lines[1] == "portal | worker was killed by SIGKILL; it is started again."
 
 
+def test_the_orphans_of_a_killed_program_go_before_it_is_started_again(data_dir: Path) -> None:
+    scene = Scene(data_dir)
+    orphan = data_dir / "orphan"
+    script = f"echo up; test -e {orphan} && exec sleep 60; sleep 60 & echo $! > {orphan}; kill -9 $$"
+    with pytest.raises(KeyboardInterrupt):
+        scene.play({"web": shell(script)}, until=lambda: scene.lines.count("web    | up") == 2 and not runs(orphan))
+    assert scene.lines[1] == "portal | web was killed by SIGKILL; it is started again."
+
+
+def runs(pid_file: Path) -> bool:
+    return processes.find(pid_file, lambda pid: os.path.exists(f"/proc/{pid}/exe")) is not None
+
+
 def test_a_program_that_dies_too_often_ends_everything(data_dir: Path) -> None:
     scene = Scene(data_dir)
     with pytest.raises(supervisor.GaveUp, match="web ended with status 3, for the 6th time in a minute"):
@@ -188,8 +201,8 @@ def test_a_program_that_ignores_every_wish_is_killed_with_its_children(
 
 
 def test_only_the_children_of_this_data_directorys_launcher_are_stopped(data_dir: Path) -> None:
-    stranger = supervisor.start(["sleep", "60"], data_dir / "other")
-    ours = supervisor.start(["sleep", "60"], data_dir)
+    stranger = supervisor.start("web", ["sleep", "60"], data_dir / "other")
+    ours = supervisor.start("web", ["sleep", "60"], data_dir)
     with stranger, ours:
         assert supervisor.stop_left_behind(data_dir) == 1
         assert ours.wait() == -signal.SIGTERM
@@ -230,10 +243,10 @@ class Portal:
         raise AssertionError(f"{words!r} was never said:\n{''.join(self.lines)}")
 
 
-def test_the_portal_starts_again_after_its_launcher_was_killed_and_stops_when_asked(data_dir: Path, port: int) -> None:
+def test_the_portal_starts_after_a_launcher_was_killed_half_way_and_stops_when_asked(data_dir: Path, port: int) -> None:
     killed = Portal(data_dir, port)
     with killed.process:
-        killed.wait_for("The portal answers at")
+        killed.wait_for("Bringing the database up to date")
         killed.process.kill()
     assert embedded.find_running(data_dir), "the services outlive a killed launcher"
     again = Portal(data_dir, port)
