@@ -36,4 +36,4 @@ def _parameters(issued_at: datetime) -> dict[str, Any]:
     }
 
 
-register(Sweep(Deadline.Kind.FINISH, FINISH, _parameters, beside="complaints_complaint"))
+register(Sweep(Deadline.Kind.FINISH, FINISH, _parameters, beside="complaints_complaint", changes_it=True))

@@ -5,7 +5,7 @@ and inserts what follows, and commits. Killed at any point it has done whole bat
 left.
 
 Nobody waits crosswise. A verb locks its subject, then the clock. A sweep locks clock and subject together and steps
-over what is locked already; the foreign key of what it inserts passes by a verb's lock, which changes no key.
+over what is locked already.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,24 +42,29 @@ class Sweep:
 
     `consequences` are SQL table expressions that read `taken` (the deadline rows) and end with one named `acted`, a row
     for each obligation that something was done about. `parameters` gives their values from the moment that what is done
-    carries. `beside` names the table of the subject when the consequences change it: its rows are locked with the
-    clock's, so that a sweep and a verb never wait for each other crosswise.
+    carries.
+
+    A clock's references are not checked by the database, so the engine looks: `beside` names the table in which the row
+    of the clock's `reference` must exist; a clock without it fails. When the consequences change that row, `changes_it`
+    locks it with the clock's, so that a sweep and a verb never wait for each other crosswise.
     """
 
     kind: Deadline.Kind
     consequences: str
     parameters: Callable[[datetime], Mapping[str, Any]]
-    beside: str = ""
+    beside: str
+    reference: str = "subject_id"
+    changes_it: bool = False
 
     def due(self, columns: str) -> str:
-        """Return the statement that locks the next due clocks, and their subjects where those change."""
-        join = f"JOIN {self.beside} AS subject ON subject.id = clock.subject_id" if self.beside else ""
-        lock = "FOR NO KEY UPDATE OF subject SKIP LOCKED" if self.beside else ""
+        """Return the statement that locks the next due clocks, and the rows beside them where those change."""
         return f"""
-            SELECT {columns} FROM deadlines_deadline AS clock {join}
+            SELECT {columns} FROM deadlines_deadline AS clock
+            JOIN {self.beside} AS beside ON beside.id = clock.{self.reference}
             WHERE clock.kind = %(kind)s AND clock.due_at < %(cut_off)s
                 AND (clock.due_at, clock.id) > (%(after_due)s, %(after_id)s)
-            ORDER BY clock.due_at, clock.id LIMIT %(limit)s FOR UPDATE OF clock SKIP LOCKED {lock}
+            ORDER BY clock.due_at, clock.id LIMIT %(limit)s FOR UPDATE OF clock SKIP LOCKED
+            {"FOR NO KEY UPDATE OF beside SKIP LOCKED" if self.changes_it else ""}
         """  # noqa: S608 (the pieces are constants of this code base, the values are parameters)
 
     def statement(self) -> str:
@@ -74,11 +79,11 @@ class Sweep:
         """  # noqa: S608 (as above)
 
     def orphans(self) -> str:
-        """Return the statement that finds due clocks whose subject, which should change, does not exist."""
+        """Return the statement that finds the due clocks whose row beside them does not exist."""
         return f"""
             SELECT clock.subject_id FROM deadlines_deadline AS clock
             WHERE clock.kind = %(kind)s AND clock.due_at < %(cut_off)s
-                AND NOT EXISTS (SELECT FROM {self.beside} AS subject WHERE subject.id = clock.subject_id)
+                AND NOT EXISTS (SELECT FROM {self.beside} AS beside WHERE beside.id = clock.{self.reference})
             ORDER BY clock.due_at, clock.id
         """  # noqa: S608 (as above)
 
@@ -260,12 +265,11 @@ class _Run:
     def close(self) -> None:
         """Count what had to be left, because its subject is missing or somebody held it, and write down the run."""
         report, record = self.report, self.record
-        if self.sweep.beside:
-            with connection.cursor() as cursor:
-                cursor.execute(self.sweep.orphans(), self._parameters(0))
-                orphans = [subject_id for (subject_id,) in cursor]
-            for subject_id in orphans:
-                self._fail(subject_id, f"There is no such row in {self.sweep.beside}.")
+        with connection.cursor() as cursor:
+            cursor.execute(self.sweep.orphans(), self._parameters(0))
+            orphans = [subject_id for (subject_id,) in cursor]
+        for subject_id in orphans:
+            self._fail(subject_id, f"The clock's {self.sweep.reference} is not in {self.sweep.beside}.")
         seen = report.examined if self.dry_run else report.failed
         report.in_use = max(0, _due(report.kind, record.cut_off).count() - seen)
         report.examined += report.in_use

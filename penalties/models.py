@@ -18,12 +18,17 @@ class Penalty(models.Model):
     name the obligation: a complaint, or one round of a refund case.
     """
 
-    penalty_no = models.CharField(_("penalty number"), max_length=32, unique=True)
+    penalty_no = models.CharField(_("penalty number"), max_length=32, db_collation="C")
     kind = models.CharField(_("kind"), max_length=24, choices=Kind.choices)
     subject_id = models.BigIntegerField()
     round = models.PositiveSmallIntegerField(_("round"), default=1)
     complaint = models.ForeignKey(
-        Complaint, models.PROTECT, related_name="penalties", db_index=False, verbose_name=_("complaint")
+        Complaint,
+        models.PROTECT,
+        related_name="penalties",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("complaint"),
     )
     merchant = models.ForeignKey(
         Merchant, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False, verbose_name=_("merchant")
@@ -56,7 +61,9 @@ class Penalty(models.Model):
         verbose_name = _("penalty")
         verbose_name_plural = _("penalties")
         constraints = [
-            models.UniqueConstraint(fields=["kind", "subject_id", "round"], name="one_penalty_per_missed_obligation"),
+            models.UniqueConstraint(fields=["penalty_no"], name="one_penalty_per_number"),
+            # The number first: it tells rows apart at once, and serves the look-up of a complaint's penalties.
+            models.UniqueConstraint(fields=["subject_id", "kind", "round"], name="one_penalty_per_missed_obligation"),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="penalty_status_known"),
             models.CheckConstraint(condition=Q(issued_at__gte=F("missed_at")), name="never_issued_before_missed"),
             models.CheckConstraint(condition=Q(appeal_by__gt=F("issued_at")), name="window_opens_when_issued"),

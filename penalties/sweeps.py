@@ -10,18 +10,16 @@ from deadlines.models import Deadline
 from deadlines.sweeping import Sweep, register
 from penalties.states import Kind, Status
 
+# A penalty's number ends with that of the clock that was missed: known before the row is there, and never given twice.
 ISSUE = """
-    numbered AS MATERIALIZED (
-        SELECT nextval('penalties_penalty_id_seq') AS penalty_id, taken.* FROM taken
-    ), acted AS (
-        INSERT INTO penalties_penalty (id, penalty_no, kind, subject_id, round, complaint_id, merchant_id,
-            mini_program_id, points, status, missed_at, issued_at, appeal_by, sweep_run_id)
-        SELECT penalty_id, %(number_prefix)s || lpad(penalty_id::text, 18, '0'), %(penalty_kind)s, subject_id, round,
-            complaint_id, merchant_id, mini_program_id, points, %(in_effect)s, due_at, %(issued_at)s, %(appeal_by)s,
-            %(run_id)s
-        FROM numbered
+    acted AS (
+        INSERT INTO penalties_penalty (penalty_no, kind, subject_id, round, complaint_id, merchant_id, mini_program_id,
+            points, status, missed_at, issued_at, appeal_by, sweep_run_id)
+        SELECT %(number_prefix)s || lpad(id::text, 18, '0'), %(penalty_kind)s, subject_id, round, complaint_id,
+            merchant_id, mini_program_id, points, %(in_effect)s, due_at, %(issued_at)s, %(appeal_by)s, %(run_id)s
+        FROM taken
         ON CONFLICT (kind, subject_id, round) DO NOTHING
-        RETURNING *
+        RETURNING id, penalty_no, kind, complaint_id, merchant_id, mini_program_id, points, status, issued_at, appeal_by
     ), lines AS (
         INSERT INTO complaints_historyline (complaint_id, noun, noun_id, verb, from_state, to_state, actor_kind,
             actor_name, at, detail)
@@ -76,6 +74,22 @@ def _issues(kind: Kind) -> Any:
     return parameters
 
 
-register(Sweep(Deadline.Kind.HANDLE, ISSUE, _issues(Kind.COMPLAINT_TIMEOUT)))
-register(Sweep(Deadline.Kind.REFUND, ISSUE, _issues(Kind.REFUND_OVERDUE)))
-register(Sweep(Deadline.Kind.APPEAL, CLOSE_WINDOW, _by_the_system, beside="penalties_penalty"))
+register(
+    Sweep(
+        Deadline.Kind.HANDLE,
+        ISSUE,
+        _issues(Kind.COMPLAINT_TIMEOUT),
+        beside="complaints_complaint",
+        reference="complaint_id",
+    )
+)
+register(
+    Sweep(
+        Deadline.Kind.REFUND,
+        ISSUE,
+        _issues(Kind.REFUND_OVERDUE),
+        beside="complaints_complaint",
+        reference="complaint_id",
+    )
+)
+register(Sweep(Deadline.Kind.APPEAL, CLOSE_WINDOW, _by_the_system, beside="penalties_penalty", changes_it=True))
