@@ -21,6 +21,7 @@ from complaints.api import (
     HandleView,
     MessagesView,
 )
+from complaints.bulk_api import BulkFilingView
 from evidence.api import EvidenceView
 from notifications.api import EventsView
 
@@ -64,6 +65,7 @@ urlpatterns: list[URLPattern] = [
         name="docs",
     ),
     path("v1/complaints/", ComplaintsView.as_view(), name="complaints"),
+    path("v1/complaints/bulk/", BulkFilingView.as_view(), name="bulk"),
     path("v1/complaints/<slug:complaint_no>/", ComplaintView.as_view(), name="complaint"),
     path("v1/complaints/<slug:complaint_no>/handle/", HandleView.as_view(), name="handle"),
     path("v1/complaints/<slug:complaint_no>/messages/", MessagesView.as_view(), name="messages"),

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,12 +23,13 @@ from complaints.importing.mapping import RowMapping, by_columns, by_field_names
 from complaints.importing.readers import Format, open_rows
 from complaints.importing.report import BadRowFile, Progress
 from complaints.importing.rows import Source, UnusableFile
+from merchants.management.portal_command import PortalCommand
 from merchants.models import Platform
 
 SOME_BAD, UNUSABLE = 1, 2
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Take complaints in from a file. Rows that are there already are known again; bad rows go to a file beside it."
     )
