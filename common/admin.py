@@ -38,6 +38,7 @@ class FastList(AnyModelAdmin):
 
     paginator = CappedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     list_max_show_all = 0
     sortable_by = ()
