@@ -21,3 +21,9 @@ def policy_file(tmp_path: Path, settings: Settings) -> Iterator[Callable[[str], 
 
     yield write
     policy_spans.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """Hash passwords quickly: the hash that production uses takes longer than most tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

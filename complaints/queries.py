@@ -138,7 +138,7 @@ def standing(merchant_id: int, *, now: datetime, shown: int = 10) -> Standing:
         pending=counts["pending"],
         overdue=counts["overdue"],
         points_at_stake=clocks.aggregate(points=Coalesce(Sum("points"), 0))["points"],
-        next_due=list(due.select_related("mini_program").order_by("handle_by", "pk")[:shown]),
+        next_due=list(due.select_related("mini_program", "handling").order_by("handle_by", "pk")[:shown]),
     )
 
 
