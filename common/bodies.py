@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from io import BytesIO
 from typing import IO, Any
 
 from django.http import HttpRequest, UnreadablePostError
@@ -43,7 +44,7 @@ def take_body(request: HttpRequest, *, limit: int) -> None:
         raise BadInput(_("The body ended too early."), code="body_ended_early") from error
     if len(body) > limit:
         raise _too_large(limit)
-    request._body = body  # noqa: SLF001 (where Django keeps what it has read)
+    request._body, request._stream = body, BytesIO(body)  # noqa: SLF001 (as Django leaves a body that it has read)
     request.META["CONTENT_LENGTH"] = str(len(body))
 
 

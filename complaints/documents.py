@@ -4,6 +4,7 @@ The serializers describe it; plain functions make it, because serializers take t
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -129,15 +130,15 @@ def complaint_document(complaint: Complaint, own_actions: Iterable[str]) -> dict
         "trade_no": complaint.trade_no,
         "merchant_order_no": complaint.merchant_order_no,
         "trade_amount": yuan(complaint.trade_amount),
-        "paid_at": complaint.paid_at,
+        "paid_at": utc(complaint.paid_at),
         "dispute_type": complaint.dispute_type,
         "demand": complaint.demand,
         "requested_refund_amount": yuan(complaint.requested_refund_amount),
         "advance_protection": complaint.advance_protection,
-        "filed_at": complaint.filed_at,
-        "received_at": complaint.received_at,
-        "handle_by": complaint.handle_by,
-        "ended_at": complaint.ended_at,
+        "filed_at": utc(complaint.filed_at),
+        "received_at": utc(complaint.received_at),
+        "handle_by": utc(complaint.handle_by),
+        "ended_at": utc(complaint.ended_at),
         "is_history": complaint.is_history,
     }
 
@@ -201,6 +202,11 @@ def line_document(line: HistoryLine) -> dict[str, Any]:
         "at": line.at,
         "detail": line.detail,
     }
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """Return a moment as the database gives it back, also before it went there: in UTC."""
+    return moment and moment.astimezone(UTC)
 
 
 def yuan(amount: Decimal | None) -> str | None:

@@ -85,7 +85,7 @@ class HandledFilingSerializer(FilingSerializer):
     """A complaint that may have been handled before it came here; only imports take these."""
 
     handled_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
-    handling_method = serializers.ChoiceField(Method.choices, required=False, allow_blank=True, default="")
+    handling_method = serializers.ChoiceField(Method.values, required=False, allow_blank=True, default="")
     handling_note = TextField(max_length=1000, required=False, allow_blank=True, default="")
     refund_amount = amount(required=False, allow_null=True, default=None)
 

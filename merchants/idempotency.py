@@ -12,6 +12,7 @@ there is never one without the others:
 Each API key has its own keys, and they are forgotten after a day.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -82,22 +83,20 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
     return sha256(b"\0".join((method.encode(), path.encode(), body))).hexdigest()
 
 
-def answer_once(
-    act: Callable[[], Answer], *, key: str, fingerprint: str, api_key_id: int, now: datetime, wait: timedelta = WAIT
-) -> Answer:
+def answer_once(act: Callable[[], Answer], *, key: str, fingerprint: str, api_key_id: int, now: datetime) -> Answer:
     """Act and keep the answer, or return the one that was kept. What `act` raises takes the key with it.
 
     Refuses with `OtherRequest` a key that was used for another request, and with `StillUnderWay` when the same one, on
-    another connection, does not end within `wait`.
+    another connection, does not end within `WAIT`.
     """
     with transaction.atomic():
-        kept_id = _take(key, fingerprint, api_key_id=api_key_id, now=now, wait=wait)
+        kept_id = _take(key, fingerprint, api_key_id=api_key_id, now=now)
         if kept_id is None:
             return _kept(key, fingerprint, api_key_id=api_key_id)
         answer = act()
-        IdempotentRequest.objects.filter(pk=kept_id).update(
-            status=answer.status, body={"content": answer.content, "headers": answer.headers}
-        )
+        # The content as a string: the database would put its names in another order, and takes no NUL.
+        kept = {"content": json.dumps(answer.content), "headers": answer.headers}
+        IdempotentRequest.objects.filter(pk=kept_id).update(status=answer.status, body=kept)
         return answer
 
 
@@ -112,7 +111,7 @@ TAKE = """
 """
 
 
-def _take(key: str, fingerprint: str, *, api_key_id: int, now: datetime, wait: timedelta) -> int | None:
+def _take(key: str, fingerprint: str, *, api_key_id: int, now: datetime) -> int | None:
     """Insert the row, or take over one that is more than a day old; None when a younger one is there."""
     given: dict[str, Any] = {
         "api_key_id": api_key_id,
@@ -123,7 +122,7 @@ def _take(key: str, fingerprint: str, *, api_key_id: int, now: datetime, wait: t
     }
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(TAKE, given | {"wait": f"{wait // timedelta(milliseconds=1)}ms"})
+            cursor.execute(TAKE, given | {"wait": f"{WAIT // timedelta(milliseconds=1)}ms"})
             row = cursor.fetchone()
             cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
     except OperationalError as error:
@@ -138,7 +137,7 @@ def _kept(key: str, fingerprint: str, *, api_key_id: int) -> Answer:
     if kept.fingerprint != fingerprint:
         raise OtherRequest(_("This idempotency key was used for another request. Use a new one for each request."))
     body: dict[str, Any] = kept.body or {}
-    return Answer(kept.status or HTTPStatus.OK, body["content"], body["headers"], is_replay=True)
+    return Answer(kept.status or HTTPStatus.OK, json.loads(body["content"]), body["headers"], is_replay=True)
 
 
 def forget_old(*, now: datetime, batch: int = 5000) -> int:
