@@ -34,7 +34,8 @@ _COMPLAINT: dict[str, Any] = {
     "is_history": False,
 }
 
-_SENT_PICTURE = {"name": "chat.png", "content": "iVBORw0KGgoAAAANSUhEUg…"}
+_ONE_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+_SENT_PICTURE = {"name": "chat.png", "content": _ONE_PIXEL}
 
 _MESSAGE = {
     "role": "merchant",

@@ -132,7 +132,7 @@ def test_pictures_are_kept_as_our_own_encoding_and_shown_to_the_key(platform, pr
 
 @pytest.mark.usefixtures("at_noon")
 def test_the_example_of_the_documentation_is_taken(platform, program):
-    example = examples.FILING.value | {"app_id": program.app_id, "pictures": [picture(png())]}
+    example = examples.FILING.value | {"app_id": program.app_id}
 
     answer = platform.file(example)
 
