@@ -5,6 +5,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from complaints.states import Status
 from evidence.models import Evidence
@@ -157,7 +158,7 @@ class Message(models.Model):
     complaint = models.ForeignKey(Complaint, models.PROTECT, related_name="messages", verbose_name=_("complaint"))
     role = models.CharField(_("role"), max_length=16)
     actor_id = models.BigIntegerField(null=True)
-    actor_name = models.CharField(_("from"), max_length=200)
+    actor_name = models.CharField(pgettext_lazy("a message", "from"), max_length=200)
     text = models.TextField(_("text"))
     evidence = models.ManyToManyField(Evidence, related_name="+", blank=True, verbose_name=_("pictures"))
     at = models.DateTimeField(_("at"))
@@ -184,8 +185,8 @@ class HistoryLine(models.Model):
     noun = models.CharField(_("noun"), max_length=16)
     noun_id = models.BigIntegerField()
     verb = models.CharField(_("verb"), max_length=24)
-    from_state = models.CharField(_("from"), max_length=16, blank=True)
-    to_state = models.CharField(_("to"), max_length=16)
+    from_state = models.CharField(pgettext_lazy("a state", "from"), max_length=16, blank=True)
+    to_state = models.CharField(pgettext_lazy("a state", "to"), max_length=16)
     actor_kind = models.CharField(_("kind of actor"), max_length=16)
     actor_id = models.BigIntegerField(null=True)
     actor_name = models.CharField(_("who"), max_length=200)
