@@ -161,7 +161,7 @@ def test_a_row_shows_clock_points_method_mini_program_and_amount(shop):
 
 def test_a_missed_row_says_what_it_cost(shop, complaint):
     with browser(shop.administrator, LATE) as client:
-        assert "1 point missed" in text_of(client.get(LIST))
+        assert "will cost 1 point" in text_of(client.get(LIST))
         sweep_at(LATE)
         assert "1 point lost" in text_of(client.get(LIST))
 

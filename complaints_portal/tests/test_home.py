@@ -38,7 +38,7 @@ def test_the_card_says_how_the_merchant_stands_and_leads_to_what_is_pending():
         page = response.content.decode()
         assert re.search(r'card--link.*?<h2><a href="/complaints/">My violations and complaints</a>', page, re.DOTALL)
         assert "1 complaint was not handled in time" in text_of(response)
-        assert "1 point missed" not in page
+        assert "will cost 1 point" not in page
         overdue = client.get("/complaints/?due=overdue")
         assert overdue.content.decode().count("row-link") == 1
 
