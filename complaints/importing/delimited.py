@@ -15,6 +15,8 @@ from common.errors import Sentence
 from complaints.importing.rows import LINE_LIMIT, LineTooLong, Row, UnusableFile, read_line, size_of, too_long
 
 DELIMITERS = ",;\t"
+END_OF_FILE, CELL_TOO_LONG = "unexpected end of data", "field larger than field limit"  # as the csv module says it
+LOOKED_AT = 1000  # lines, to see whether they are rows or text
 csv.field_size_limit(LINE_LIMIT)  # one setting for the whole process; 128 kB would take a long text for an error
 
 
@@ -83,22 +85,33 @@ class DelimitedRows:
         return Row(line, dict(zip(self.columns, cells, strict=False)), cells)
 
     def _broken(self, line: int, error: csv.Error) -> Row:
-        """Return the row that the parser could not read, and go on behind its first line, or at the end of the file."""
-        first = self._lines.first_of_record()
-        if self._lines.at_end:
-            self._ends_broken = True
-            problem: Sentence = _(
-                "The file ends in the middle of this row: a quotation mark opens and is never closed. "
-                "Nothing behind it was read; the file has %(lines)d lines."
-            ) % {"lines": self._lines.number}
+        """Return the row that the parser could not read, and stand where reading goes on."""
+        first, swallowed = self._lines.record()
+        problem: Sentence = _("This row is not CSV: a quotation mark or a line break is in the wrong place.")
+        file_ended = END_OF_FILE in str(error)
+        if (file_ended or CELL_TOO_LONG in str(error)) and self._look_like_text(swallowed):
+            problem = too_long()
+            if file_ended or self._lines.pass_over_quoted():
+                self._ends_broken = True
+                problem = _(
+                    "The file ends in the middle of this row: a quotation mark opens and is never closed. "
+                    "Nothing behind it was read; the file has %(lines)d lines."
+                ) % {"lines": self._lines.number}
         else:
             self._lines.give_back()
-            problem = (
-                _("A quotation mark opens and is not closed within %(limit)d MB.") % {"limit": LINE_LIMIT // 1024**2}
-                if "limit" in str(error)
-                else _("This row is not CSV: a quotation mark or a line break is in the wrong place.")
-            )
         return Row(line, cells=[first], problem=problem)
+
+    def _look_like_text(self, lines: Sequence[str]) -> bool:
+        """Say whether lines behind an open mark are one long text, and not rows that a stray mark swallowed."""
+        looked_at = lines[:LOOKED_AT]
+        rows = sum(self._is_row(line) for line in looked_at)
+        return rows * 2 <= len(looked_at)
+
+    def _is_row(self, line: str) -> bool:
+        try:
+            return any(len(cells) == len(self.columns) for cells in csv.reader([line], self._parser.dialect))
+        except csv.Error:
+            return False
 
     def progress(self) -> tuple[int, int]:
         return self._stream.tell(), self._total
@@ -124,7 +137,6 @@ class _Lines:
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         self.number = 0
         """Of the line that was given out last; the first one is 1."""
-        self.at_end = False
         self.ends_with_line_break = True
         self._stream = stream
         self._encoding = encoding
@@ -158,8 +170,10 @@ class _Lines:
         self._record = []
         return self.number + 1
 
-    def first_of_record(self) -> str:
-        return self._record[0].text
+    def record(self) -> tuple[str, list[str]]:
+        """Return the first line of the record, and the others."""
+        first, *others = self._record
+        return first.text, [line.text for line in others]
 
     @property
     def damaged_at(self) -> int:
@@ -173,13 +187,25 @@ class _Lines:
         self._ahead.extendleft(reversed(swallowed))
         self.number -= len(swallowed)
 
+    def pass_over_quoted(self) -> bool:
+        """Pass over the rest of a record whose quotation mark is open. Says whether the file ended in it."""
+        is_open = True
+        while is_open:
+            try:
+                line = self._ahead.popleft() if self._ahead else self._read()
+            except StopIteration:
+                return True
+            self.number += 1
+            if line.text.count('"') % 2:  # a mark inside a text stands doubled
+                is_open = not is_open
+        return False
+
     def _read(self) -> _Line:
         try:
             raw = read_line(self._stream)
         except LineTooLong:
             return _Line("", too_long=True)
         if not raw:
-            self.at_end = True
             raise StopIteration
         self.ends_with_line_break = raw.endswith(b"\n")
         try:

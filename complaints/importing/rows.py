@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from common.errors import BadInput, Sentence
 
-LINE_LIMIT = 16 * 1024 * 1024
-"""The longest line, and the longest cell, that is read at all (bytes, characters). Ten times what a row may hold."""
+LINE_LIMIT = 2 * 1024 * 1024
+"""The longest line, and the longest cell, that is read at all (bytes, characters): far more than a row may hold."""
 
 
 class UnusableFile(BadInput):

@@ -207,6 +207,14 @@ def test_one_stray_quotation_mark_costs_one_row(program, file):
     assert bad_rows(file)[0]["line"] == "2"
 
 
+def test_a_stray_mark_that_nothing_closes_costs_one_row_too(program, file):
+    many = "".join(row(program, f"T{number}") for number in range(50))
+    file.write_text(HEADER + row(program, "T-open", description='"opened') + many)
+    outcome = run_import(file)
+    assert (outcome.counts["new"], outcome.counts["bad"]) == (50, 1)
+    assert bad_rows(file)[0]["line"] == "2"
+
+
 def test_a_cell_of_ten_megabytes_is_one_bad_row(program, file):
     huge = "x" * (10 * 1024 * 1024)
     lines = ("y" * 1000 + "\n") * (10 * 1024)
