@@ -17,6 +17,7 @@ from complaints.importing.columns import METHODS, NUMBERS, known_fields
 from complaints.importing.recipes import BadCell
 
 ROUNDED = re.compile(r"\d(\.\d+)?e\+?\d+", re.IGNORECASE)
+KEPT_AS_TEXT = re.compile(r'="([^"]+)"|[\'`](.+)')
 AMOUNT = re.compile(r"[¥￥]?\s*(-?\d{1,3}(?:[,，]\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?)\s*元?")
 MOMENT = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T\s]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d+)?)?)?"
@@ -33,7 +34,13 @@ def clean(name: str, value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """Refuse what has been a number on the way: digits are lost, and nobody sees it."""
+    """Refuse what has been a number on the way: digits are lost, and nobody sees it.
+
+    `="2026…"`, `'2026…` and a backtick before the digits are how tables keep a spreadsheet from rounding them.
+    """
+    if isinstance(value, str):
+        kept = KEPT_AS_TEXT.fullmatch(value)
+        value = kept[1] or kept[2] if kept else value
     if isinstance(value, float | Decimal) or (isinstance(value, str) and ROUNDED.fullmatch(value)):
         raise BadCell(
             _("A spreadsheet has made a rounded number of this. Format the column as text and enter it again.")

@@ -25,6 +25,8 @@ from complaints.serializers import HandledFilingSerializer
 
 BATCH = 1000
 SOME = 50
+ADDED_COLUMNS = ("line", "field", "reason")
+"""What a file of bad rows has before the columns of its source."""
 BAD_ROW = (IntegrityError, DataError, InternalError)
 """What the database says of a row it cannot take. A lost connection is none of these: it ends the import."""
 
@@ -176,7 +178,10 @@ class Importer:
 
 def derived_id(row: Row) -> str:
     """Return an upstream id for a row that has none: what stands in it, so that the same row is known again."""
-    content = {name: value for name, value in row.values.items() if name and not is_empty(value)}
+    values = list(row.values.items())
+    if tuple(row.values)[: len(ADDED_COLUMNS)] == ADDED_COLUMNS:  # a file of bad rows that somebody mended
+        values = values[len(ADDED_COLUMNS) :]
+    content = {name: value for name, value in values if name and not is_empty(value)}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
     return "row-" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:40]
 

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from defusedcsv import csv as defused
 from django.utils.translation import gettext as _
 
-from complaints.importing.engine import BadRow, Batch
+from complaints.importing.engine import ADDED_COLUMNS, BadRow, Batch
 
 CELL_LIMIT = 32_767
 """Characters: the longest cell that Excel opens."""
@@ -26,7 +26,7 @@ class BadRowFile:
         self._part = path.with_name(path.name + ".part")
         self._file = self._part.open("w", encoding="utf-8-sig", newline="")  # Excel needs the mark
         self._writer = defused.writer(self._file)
-        self._writer.writerow(["line", "field", "reason", *(columns or ("row",))])
+        self._writer.writerow([*ADDED_COLUMNS, *(columns or ("row",))])
         self._is_needed = False
 
     def write(self, rows: Iterable[BadRow]) -> None:

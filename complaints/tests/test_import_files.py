@@ -85,6 +85,24 @@ def test_the_mended_file_of_bad_rows_can_be_imported_itself(program, file):
     assert run_import(mended).counts["new"] == 1
 
 
+def test_a_row_that_was_mended_in_both_files_is_one_complaint(program, file):
+    bad, good = (row(program, "T1", trade_amount=amount, upstream_id="") for amount in ("x", "5.00"))
+    file.write_text(HEADER + bad)
+    run_import(file)
+    mended = file.with_name("mended.csv")
+    mended.write_text(f"line,field,reason,{HEADER}2,trade_amount,mended,{good}")
+    assert run_import(mended).counts["new"] == 1
+    file.write_text(HEADER + good)
+    assert run_import(file).counts["known"] == 1
+
+
+@pytest.mark.parametrize("written", ['="202611180012"', "'202611180012", "`202611180012", "202611180012\t"])
+def test_a_trade_number_that_was_kept_from_a_spreadsheet_is_taken_without_its_wrapping(program, file, written):
+    file.write_text(HEADER + row(program, written, upstream_id="U1"))
+    run_import(file)
+    assert Complaint.objects.get().trade_no == "202611180012"
+
+
 def test_rows_with_an_upstream_id_are_known_again_even_when_their_text_changed(program, file):
     file.write_text(HEADER + row(program, "T1"))
     run_import(file)
@@ -232,7 +250,7 @@ def test_a_cell_of_ten_megabytes_is_one_bad_row(program, file):
 
 def test_nul_bytes_are_left_out_of_texts(program, file):
     file.write_text(HEADER + row(program, "T1", description="No\0thing") + row(program, "T2"))
-    assert run_import(file).counts == run_import(file).counts | {"new": 2, "known": 0}
+    assert run_import(file).counts["new"] == 2
     assert Complaint.objects.get(trade_no="T1").description == "Nothing"
 
 
