@@ -109,6 +109,7 @@ class YuanField(forms.DecimalField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_digits=14, decimal_places=2, **options)
+        self.error_messages["invalid"] = _("Give the amount in yuan with at most two decimals.")
         self.widget.attrs |= {"inputmode": "decimal", "autocomplete": "off"}
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # as DecimalField itself does

@@ -13,5 +13,6 @@ class SignInForm(LoginForm):  # type: ignore[misc]  # allauth has no types
         super().__init__(*args, **options)
         login = self.fields["login"]
         login.label = _("Username or email")
-        login.widget.attrs.pop("placeholder", None)  # it says the same
         login.widget.attrs["autocomplete"] = "username"
+        for name in ("login", "password"):
+            self.fields[name].widget.attrs.pop("placeholder", None)  # it says what the label says
