@@ -1,4 +1,4 @@
-"""`Deadline`, a small, hot table of clocks that are running now; `SweepRun`, what each sweep did."""
+"""`Deadline`, a small, hot table of running clocks; `SweepRun`, what each sweep did; `WorkDay`, China's calendar."""
 
 from django.db import models
 from django.db.models import Q
@@ -35,11 +35,20 @@ class Deadline(models.Model):
     points = models.PositiveSmallIntegerField(_("points"), default=0)
     due_at = models.DateTimeField(_("due at"))
     remind_at = models.DateTimeField(_("remind at"), null=True, blank=True)
+    is_provisional = models.BooleanField(_("provisional"), db_default=False)
+    counted_from = models.DateTimeField(_("counted from"), null=True, blank=True)
+    working_days = models.PositiveSmallIntegerField(_("working days"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("deadline")
         verbose_name_plural = _("deadlines")
-        constraints = [models.UniqueConstraint(fields=["subject_id", "kind"], name="one_clock_per_kind_and_subject")]
+        constraints = [
+            models.UniqueConstraint(fields=["subject_id", "kind"], name="one_clock_per_kind_and_subject"),
+            models.CheckConstraint(
+                condition=Q(is_provisional=False) | Q(counted_from__isnull=False, working_days__isnull=False),
+                name="a_provisional_deadline_can_be_counted_again",
+            ),
+        ]
         indexes = [
             models.Index(fields=["kind", "due_at", "id"], name="deadline_by_kind_and_due"),
             # Only what a merchant's home page adds up: an index of the clocks that a sweep starts would slow it down.
@@ -75,3 +84,19 @@ class SweepRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} up to {self.cut_off:%Y-%m-%d %H:%M:%S %Z}"
+
+
+class WorkDay(models.Model):
+    """One day of a year whose public holidays and make-up working days are published."""
+
+    day = models.DateField(_("day"), primary_key=True)
+    is_working = models.BooleanField(_("working day"))
+    name = models.CharField(_("name"), max_length=64, blank=True)
+    source = models.CharField(_("source"), max_length=200)
+
+    class Meta:
+        verbose_name = _("day of the calendar")
+        verbose_name_plural = _("calendar of working days")
+
+    def __str__(self) -> str:
+        return self.day.isoformat()

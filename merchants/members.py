@@ -26,7 +26,7 @@ def page_actor(request: HttpRequest, memberships: Sequence[Membership]) -> Actor
     if not isinstance(user, User) or not user.is_active:
         return None
     if user.is_staff:
-        return Actor(kind=ActorKind.STAFF, name=str(user), id=user.pk)
+        return Actor(kind=ActorKind.STAFF, name=str(user), id=user.pk, grants=frozenset(user.get_all_permissions()))
     if not memberships:
         return Actor(kind=ActorKind.MEMBER, name=str(user), id=user.pk)
     chosen = memberships[0]

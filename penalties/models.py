@@ -47,6 +47,9 @@ class Penalty(models.Model):
     issued_at = models.DateTimeField(_("issued at"))
     appeal_by = models.DateTimeField(_("appeal by"))
     window_closed_at = models.DateTimeField(_("window closed at"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+    revoked_by = models.CharField(_("revoked by"), max_length=200, blank=True, db_default="")
+    revoked_reason = models.TextField(_("reason for revoking"), blank=True, db_default="")
     sweep_run = models.ForeignKey(
         SweepRun,
         models.DO_NOTHING,
@@ -60,6 +63,7 @@ class Penalty(models.Model):
     class Meta:
         verbose_name = _("penalty")
         verbose_name_plural = _("penalties")
+        permissions = [("revoke_penalty", _("Can revoke penalties without an appeal"))]
         constraints = [
             models.UniqueConstraint(fields=["penalty_no"], name="one_penalty_per_number"),
             # The number first: it tells rows apart at once, and serves the look-up of a complaint's penalties.
@@ -67,6 +71,10 @@ class Penalty(models.Model):
             models.CheckConstraint(condition=Q(status__in=Status.values), name="penalty_status_known"),
             models.CheckConstraint(condition=Q(issued_at__gte=F("missed_at")), name="never_issued_before_missed"),
             models.CheckConstraint(condition=Q(appeal_by__gt=F("issued_at")), name="window_opens_when_issued"),
+            models.CheckConstraint(
+                condition=~Q(status=Status.REVOKED) | (Q(revoked_at__isnull=False) & ~Q(revoked_reason="")),
+                name="a_revoked_penalty_has_a_reason",
+            ),
         ]
         indexes = [models.Index(fields=["merchant", "-issued_at", "-id"], name="penalty_by_merchant")]
         triggers = [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)]

@@ -24,5 +24,6 @@ PENALTY = MoveTable(
         Move("appeal", (Status.IN_EFFECT,), (Status.UNDER_APPEAL,)),
         Move("uphold", (Status.UNDER_APPEAL,), (Status.IN_EFFECT,)),
         Move("revoke", (Status.IN_EFFECT, Status.UNDER_APPEAL), (Status.REVOKED,)),
+        Move("reinstate", (Status.REVOKED,), (Status.IN_EFFECT,)),
     ],
 )

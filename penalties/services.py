@@ -1,0 +1,120 @@
+"""The verbs of a penalty. It is issued by a sweep; never deleted; every move leaves its line in the case's history."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from common.actors import Actor
+from common.errors import BadInput
+from common.policy import policy_at
+from complaints.models import HistoryLine
+from deadlines.models import Deadline
+from deadlines.services import start_clocks
+from notifications.services import emit
+from penalties.models import Penalty
+from penalties.permissions import require
+from penalties.states import PENALTY, Status
+
+
+def lock(penalty_id: int) -> Penalty:
+    """Lock a penalty and look again."""
+    return Penalty.objects.select_for_update(no_key=True).get(pk=penalty_id)
+
+
+def put_under_appeal(penalty: Penalty, *, actor: Actor, now: datetime) -> None:
+    """An appeal was submitted. The caller holds the lock, and has made sure that the appeal is possible."""
+    _move(penalty, "appeal", PENALTY.target("appeal", penalty.status), actor=actor, now=now)
+
+
+def uphold(penalty: Penalty, *, actor: Actor, now: datetime) -> None:
+    """The appeal was rejected or withdrawn: the penalty is in effect again. The caller holds the lock."""
+    _move(penalty, "uphold", PENALTY.target("uphold", penalty.status), actor=actor, now=now)
+
+
+def revoke_locked(penalty: Penalty, *, reason: str, actor: Actor, now: datetime, by_hand: bool = False) -> None:
+    """Revoke a penalty and give its points back. The caller holds the lock and has judged who may."""
+    target = PENALTY.target("revoke", penalty.status)
+    penalty.revoked_at, penalty.revoked_by, penalty.revoked_reason = now, actor.name, reason
+    # Late or not: a window that closes costs nothing, and this one has nothing left to close.
+    Deadline.objects.filter(kind=Deadline.Kind.APPEAL, subject_id=penalty.pk).delete()
+    _move(penalty, "revoke", target, actor=actor, now=now, reason=reason, by_hand=by_hand)
+
+
+@transaction.atomic
+def revoke(penalty_id: int, *, reason: str, actor: Actor, now: datetime) -> Penalty:
+    """Revoke a penalty without an appeal: the platform was at fault.
+
+    Refuses: no reason, a penalty that is revoked already, one under appeal (decide the appeal instead), and whoever
+    may not.
+    """
+    penalty = lock(penalty_id)
+    require(actor, "revoke", penalty)
+    if not reason.strip():
+        raise BadInput(_("Give the reason for revoking; the merchant reads it."), field="reason")
+    if penalty.status == Status.UNDER_APPEAL:
+        raise BadInput(_("An appeal against this penalty is under review. Decide the appeal instead."), field="reason")
+    revoke_locked(penalty, reason=reason.strip(), actor=actor, now=now, by_hand=True)
+    return penalty
+
+
+def reinstate_locked(penalty: Penalty, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Put a penalty that was revoked by mistake in effect again, with a whole new appeal window.
+
+    The caller holds the lock and has judged who may.
+    """
+    target = PENALTY.target("reinstate", penalty.status)
+    penalty.revoked_at, penalty.revoked_by, penalty.revoked_reason = None, "", ""
+    penalty.appeal_by = now + policy_at(now).appeal_within(penalty.kind)
+    penalty.window_closed_at = None
+    start_clocks([appeal_clock(penalty)])
+    _move(penalty, "reinstate", target, actor=actor, now=now, reason=reason)
+
+
+def appeal_clock(penalty: Penalty) -> Deadline:
+    """Return the clock of a penalty's appeal window."""
+    return Deadline(
+        kind=Deadline.Kind.APPEAL,
+        subject_id=penalty.pk,
+        complaint_id=penalty.complaint_id,
+        merchant_id=penalty.merchant_id,
+        mini_program_id=penalty.mini_program_id,
+        due_at=penalty.appeal_by,
+    )
+
+
+EVENTS = {"appeal": "under_appeal", "uphold": "upheld", "revoke": "revoked", "reinstate": "reinstated"}
+
+
+def _move(penalty: Penalty, verb: str, to: str, *, actor: Actor, now: datetime, **detail: Any) -> None:
+    """Assign the status, and write the line of history and the event. Nothing else assigns a penalty's status."""
+    before, penalty.status = penalty.status, to
+    penalty.save()
+    history_line(penalty, verb, before, to, actor=actor, at=now, **detail).save()
+    emit(
+        f"penalty.{EVENTS[verb]}",
+        merchant_id=penalty.merchant_id,
+        subject_id=penalty.pk,
+        at=now,
+        payload={"penalty_no": penalty.penalty_no, "kind": penalty.kind, "points": penalty.points},
+    )
+
+
+def history_line(
+    penalty: Penalty, verb: str, before: str, to: str, *, actor: Actor, at: datetime, **detail: Any
+) -> HistoryLine:
+    """Return the line that a move of a penalty leaves in its case; the caller saves it."""
+    return HistoryLine(
+        complaint_id=penalty.complaint_id,
+        noun="penalty",
+        noun_id=penalty.pk,
+        verb=verb,
+        from_state=before,
+        to_state=to,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        at=at,
+        detail={"penalty_no": penalty.penalty_no, **detail},
+    )
