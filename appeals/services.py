@@ -3,7 +3,7 @@
 `now` is when the request arrived: a submission counts at its arrival. When a verb refuses, nothing has changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from appeals.models import Appeal, AppealDraft
+from appeals.models import PROOFS_OF, Appeal, AppealDraft
 from appeals.permissions import has_conflict, require
 from appeals.reasons import REASONS_OF
 from appeals.states import APPEAL, Status
@@ -66,10 +66,8 @@ def submit(penalty_id: int, given: AppealInput, *, actor: Actor, now: datetime) 
     answer = appealable(penalty, earlier, now=now)
     if answer.refusal is not None:
         raise IllegalMove(answer.refusal, code=answer.code)
-    _check(given, penalty, now=now)
-    unsolved = seems_unsolved(penalty)
-    if unsolved is not None and not given.knowingly:
-        raise BadInput(unsolved, field="knowingly", code="seems_unsolved")
+    for problem in problems(given, penalty, now=now):
+        raise problem
     review = end_of_working_day(now, policy_at(now).review_working_days)
     appeal = Appeal.objects.create(
         penalty=penalty,
@@ -78,7 +76,7 @@ def submit(penalty_id: int, given: AppealInput, *, actor: Actor, now: datetime) 
         attempt=len(earlier) + 1,
         description=given.description.strip(),
         proofs=list(given.proofs),
-        unsolved_knowingly=unsolved is not None,
+        unsolved_knowingly=seems_unsolved(penalty) is not None,
         submitted_at=now,
         review_by=review.due_at,
         is_provisional=review.is_provisional,
@@ -138,11 +136,9 @@ def claim(appeal_id: int, *, actor: Actor, now: datetime) -> Appeal:
     appeal = _lock(appeal_id)
     require(actor, "claim", appeal)
     _refuse_conflict(actor, appeal)
-    if appeal.status not in (Status.SUBMITTED, Status.MORE_WANTED) or (
-        appeal.claimed_by_id != actor.id and appeal.claim_is_live(now=now)
-    ):
+    _refuse_withdrawn(appeal)
+    if appeal.decided_at is not None or (appeal.claimed_by_id != actor.id and appeal.claim_is_live(now=now)):
         appeal.require_claim(actor, now=now)
-        raise IllegalMove(_("This appeal is no longer open."))
     appeal.claimed_by_id, appeal.claimed_at = actor.id, now
     appeal.save(update_fields=["claimed_by", "claimed_at"])
     return appeal
@@ -216,16 +212,25 @@ def _opposite(status: str) -> str:
     return Status.REJECTED if status == Status.APPROVED else Status.APPROVED
 
 
-def _check(given: AppealInput, penalty: Penalty, *, now: datetime) -> None:
+def problems(given: AppealInput, penalty: Penalty, *, now: datetime) -> Iterator[BadInput]:
+    """Yield everything that an appeal lacks, so that a form can say it all at once."""
     if not given.description.strip():
-        raise BadInput(_("Describe how the consumer's problem was solved."), field="description")
+        yield BadInput(_("Describe how the consumer's problem was solved."), field="description")
     if len(given.description) > DESCRIPTION_LIMIT:
-        raise BadInput(
+        yield BadInput(
             _("Keep the description to %(limit)d characters.") % {"limit": DESCRIPTION_LIMIT}, field="description"
         )
+    if not set(given.proofs) <= set(PROOFS_OF[penalty.kind]):
+        yield BadInput(_("Choose proofs that are named for this type of penalty."), field="proofs")
     if not given.evidence:
-        raise BadInput(_("Add at least one picture that proves what you say."), field="pictures")
-    _check_evidence(given.evidence, penalty.merchant_id, now=now)
+        yield BadInput(_("Add at least one picture that proves what you say."), field="pictures")
+    try:
+        _check_evidence(given.evidence, penalty.merchant_id, now=now)
+    except BadInput as refusal:
+        yield refusal
+    unsolved = seems_unsolved(penalty)
+    if unsolved is not None and not given.knowingly:
+        yield BadInput(unsolved, field="knowingly", code="seems_unsolved")
 
 
 def _check_evidence(evidence: Sequence[Evidence], merchant_id: int, *, now: datetime) -> None:
@@ -253,11 +258,17 @@ def _lock_to_decide(appeal_id: int, verb: str, decision: Decision, *, actor: Act
     appeal = _lock(appeal_id)
     require(actor, verb, appeal)
     _refuse_conflict(actor, appeal)
-    if appeal.status == Status.WITHDRAWN:
-        raise Conflict(_("The merchant has withdrawn this appeal meanwhile; there is nothing left to decide."))
+    _refuse_withdrawn(appeal)
     appeal.require_claim(actor, now=now)
     _check_decision(verb, decision)
     return appeal
+
+
+def _refuse_withdrawn(appeal: Appeal) -> None:
+    if appeal.status == Status.WITHDRAWN:
+        raise Conflict(
+            _("The merchant has withdrawn this appeal meanwhile; there is nothing left to decide."), code="withdrawn"
+        )
 
 
 def _refuse_conflict(actor: Actor, appeal: Appeal) -> None:

@@ -40,9 +40,18 @@ SENTENCES: dict[tuple[str, str], Promise] = {
     ("complaint", "close"): gettext_lazy("Closed the complaint."),
     ("complaint", "rule"): gettext_lazy("Ruled on the complaint."),
     ("complaint", "settle"): gettext_lazy("The refund was paid. The complaint is finished."),
-    ("penalty", "appeal"): gettext_lazy("Appealed the penalty."),
-    ("penalty", "uphold"): gettext_lazy("Left the penalty in effect."),
+    ("penalty", "appeal"): gettext_lazy("The penalty is under appeal."),
+    ("penalty", "uphold"): gettext_lazy("The penalty is in effect again."),
     ("penalty", "revoke"): gettext_lazy("Revoked the penalty and gave the points back."),
+    ("penalty", "reinstate"): gettext_lazy("Put the penalty in effect again, with a new appeal window."),
+    ("appeal", "submit"): gettext_lazy("Submitted an appeal."),
+    ("appeal", "ask"): gettext_lazy("Asked for more evidence on the appeal."),
+    ("appeal", "supplement"): gettext_lazy("Gave more evidence on the appeal."),
+    ("appeal", "go_on"): gettext_lazy("The time for more evidence is over; the review goes on with what is there."),
+    ("appeal", "approve"): gettext_lazy("Approved the appeal."),
+    ("appeal", "reject"): gettext_lazy("Rejected the appeal."),
+    ("appeal", "withdraw"): gettext_lazy("Withdrew the appeal."),
+    ("appeal", "correct"): gettext_lazy("Corrected the decision on the appeal."),
 }
 """What each move is called in a complaint's history, those of upper floors included: the history is one text."""
 
@@ -83,7 +92,7 @@ def _of_line(complaint: Complaint, line: HistoryLine) -> Entry:
         role=role,
         name=_name(complaint, role, line.actor_name),
         sentence=_sentence(line),
-        text=str(line.detail.get("reason", "")),
+        text="" if line.noun == "appeal" else str(line.detail.get("reason", "")),  # an appeal's is a code
         handling=handling,
         pictures=handling.evidence.all() if handling else (),
     )

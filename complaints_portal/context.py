@@ -41,6 +41,8 @@ def navigation(request: PageRequest) -> list[dict[str, Any]]:
     if actor.merchant_id is not None and Grant.VIEW in actor.grants:
         pending = pending_count(actor.merchant_id)
         entries.append(_entry(request, reverse("complaints:list"), _("Complaints"), "complaint", count=pending))
+        entries.append(_entry(request, reverse("penalties:list"), _("Violations"), "violation"))
+        entries.append(_entry(request, reverse("appeals:list"), _("Appeals"), "appeal"))
     return entries
 
 

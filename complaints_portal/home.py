@@ -9,7 +9,7 @@ from complaints.permissions import may
 from complaints.queries import points_of, standing
 from merchants.models import Grant
 from merchants.pages import MemberRequest, member_page
-from penalties.queries import in_effect_count
+from penalties.queries import in_effect_count, points_overview, waiting_count
 
 
 @require_safe
@@ -22,6 +22,8 @@ def home(request: MemberRequest) -> HttpResponse:
         "pending": count_words(now_standing.pending),
         "overdue": count_words(now_standing.overdue),
         "penalties_in_effect": count_words(in_effect_count(request.merchant.pk)),
+        "points_overview": points_overview(request.merchant.pk),
+        "can_be_appealed": count_words(waiting_count(request.merchant.pk, now=request.now)),
         "points": points_of(now_standing.next_due),
         "now": request.now,
         "may_handle": may(request.actor, "handle"),

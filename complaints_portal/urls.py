@@ -11,6 +11,8 @@ from complaints_portal.home import home
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home, name="home"),
     path("", include("complaints.urls")),
+    path("", include("penalties.urls")),
+    path("", include("appeals.urls")),
     path("", include("evidence.urls")),
     path("", include("merchants.urls")),
     path("theme/", set_theme, name="set_theme"),

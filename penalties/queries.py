@@ -1,17 +1,147 @@
-"""Read penalties."""
+"""Read penalties: the list with its filters, what still can be appealed, and the points that count."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import Count, Q, QuerySet, Sum
 
 from common.counting import capped_count
+from common.keyset import Segment
+from common.policy import policy_at
 from complaints.models import Complaint
+from complaints.queries import start_of
 from penalties.models import Penalty
 from penalties.states import Kind, Status
+
+POINTS_LOOK_AT = 10_000
+"""So many penalties of a merchant are added up at most; nobody has that many, and a page must not wait for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a list is narrowed to; what is empty narrows nothing. The days are Beijing's, and both are included."""
+
+    status: str = ""
+    kind: str = ""
+    mini_program_id: int | None = None
+    issued_from: date | None = None
+    issued_to: date | None = None
+    only_open: bool = False
+    """Only penalties whose appeal window is open, under appeal or not."""
+
+    def __bool__(self) -> bool:
+        return self != Wanted()
+
+
+def narrowed(penalties: QuerySet[Penalty], wanted: Wanted, *, now: datetime) -> QuerySet[Penalty]:
+    """Return those penalties that are wanted."""
+    conditions = Q()
+    if wanted.status:
+        conditions &= Q(status=wanted.status)
+    if wanted.kind:
+        conditions &= Q(kind=wanted.kind)
+    if wanted.mini_program_id is not None:
+        conditions &= Q(mini_program_id=wanted.mini_program_id)
+    if wanted.issued_from:
+        conditions &= Q(issued_at__gte=start_of(wanted.issued_from))
+    if wanted.issued_to:
+        conditions &= Q(issued_at__lt=start_of(wanted.issued_to + timedelta(days=1)))
+    if wanted.only_open:
+        conditions &= open_at(now) & ~Q(status=Status.REVOKED)
+    return penalties.filter(conditions)
+
+
+def segments(penalties: QuerySet[Penalty], *, now: datetime) -> list[Segment[Penalty]]:
+    """Return the list in its order: what still can be appealed, its window closing soonest first; then the newest."""
+    rows = penalties.select_related("complaint", "mini_program")
+    waiting = open_at(now) & Q(status=Status.IN_EFFECT)
+    return [Segment(rows.filter(waiting), "appeal_by"), Segment(rows.exclude(waiting), "-issued_at")]
+
+
+def open_at(now: datetime) -> Q:
+    """Match penalties whose appeal window is open; `window_is_open` says the same of one."""
+    return Q(window_closed_at=None, appeal_by__gte=now)
+
+
+def window_is_open(penalty: Penalty, *, now: datetime) -> bool:
+    """Say whether the appeal window is open: at its very end it still is."""
+    return penalty.window_closed_at is None and now <= penalty.appeal_by
 
 
 def in_effect_count(merchant_id: int) -> int:
     """Count the penalties of a merchant that are in effect, no further than one above the cap."""
     return capped_count(Penalty.objects.filter(merchant_id=merchant_id, status=Status.IN_EFFECT))
+
+
+def waiting_count(merchant_id: int, *, now: datetime) -> int:
+    """Count the penalties in effect whose window is open, no further than one above the cap."""
+    return capped_count(Penalty.objects.filter(open_at(now), merchant_id=merchant_id, status=Status.IN_EFFECT))
+
+
+@dataclass(slots=True)
+class Points:
+    """Points that count, of a merchant or of one mini program: in effect, and under appeal until it is decided."""
+
+    name: str = ""
+    in_effect: int = 0
+    under_appeal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PointsOverview:
+    """The points of a merchant in all and by mini program, the most first."""
+
+    total: Points
+    programs: list[Points]
+    is_partial: bool
+    """True when there are more penalties than were looked at."""
+
+
+def points_overview(merchant_id: int) -> PointsOverview:
+    """Add up, in one statement, the points that count; those of revoked penalties were given back."""
+    counting = Penalty.objects.filter(merchant_id=merchant_id, status__in=[Status.IN_EFFECT, Status.UNDER_APPEAL])
+    looked_at = Penalty.objects.filter(pk__in=counting.order_by("appeal_by", "pk").values("pk")[:POINTS_LOOK_AT])
+    grouped = looked_at.values("mini_program__name", "mini_program_id", "status").order_by()
+    total, programs, number = Points(), dict[int, Points](), 0
+    for row in grouped.annotate(sum=Sum("points"), number=Count("pk")):
+        number += row["number"]
+        program = programs.setdefault(row["mini_program_id"], Points(name=row["mini_program__name"]))
+        for points in (total, program):
+            setattr(points, row["status"], getattr(points, row["status"]) + row["sum"])
+    ordered = sorted(programs.values(), key=lambda points: (-points.in_effect, -points.under_appeal, points.name))
+    return PointsOverview(total, ordered, is_partial=number == POINTS_LOOK_AT)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The rule that was broken, in the numbers of its time."""
+
+    hours: int
+    """To handle the complaint, or to pay the refund."""
+    points: int
+    window_hours: int
+
+    @property
+    def days(self) -> int:
+        """The same in whole days, or 0 when it is none."""
+        return 0 if self.hours % 24 else self.hours // 24
+
+    @property
+    def window_days(self) -> int:
+        """The same in whole days, or 0 when it is none."""
+        return 0 if self.window_hours % 24 else self.window_hours // 24
+
+
+def rule_of(penalty: Penalty) -> Rule:
+    """Return the rule by the policy in force when each clock started: the obligation's, and the window's."""
+    if penalty.kind == Kind.COMPLAINT_TIMEOUT:
+        hours = policy_at(penalty.complaint.filed_at).handle_hours
+    else:
+        ruled_at = penalty.missed_at - policy_at(penalty.missed_at).refund_within
+        hours = policy_at(ruled_at).refund_hours
+    window = policy_at(penalty.issued_at).appeal_within(penalty.kind)
+    return Rule(hours, penalty.points, int(window.total_seconds() // 3600))
 
 
 def timeout_penalties(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
@@ -20,8 +150,3 @@ def timeout_penalties(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
         kind=Kind.COMPLAINT_TIMEOUT, subject_id__in=[complaint.pk for complaint in complaints]
     )
     return {penalty.subject_id: penalty for penalty in penalties}
-
-
-def window_is_open(penalty: Penalty, *, now: datetime) -> bool:
-    """Say whether the appeal window is open: at its very end it still is."""
-    return penalty.window_closed_at is None and now <= penalty.appeal_by

@@ -16,7 +16,7 @@ NOON = "2026-03-10T12:00+08:00"
 
 
 def figures(response) -> list[str]:
-    """The numbers of the card, in their order: pending, next deadline, points at stake, missed, penalties."""
+    """The numbers of the cards: pending, next deadline, points at stake, missed; penalties, points, appealable."""
     found = re.findall(r"<dd>(.*?)</dd>", response.content.decode(), flags=re.DOTALL)
     return [" ".join(re.sub(r"<[^>]+>", " ", each).split()) for each in found]
 
@@ -34,7 +34,7 @@ def test_the_card_says_how_the_merchant_stands_and_leads_to_what_is_pending():
     make_shop().files("2026-03-06T12:10+08:00")
     with browser(shop.administrator, NOON) as client:
         response = client.get("/")
-        assert figures(response) == ["4", "30 min left 2026-03-10 12:30 Beijing time", "2", "1", "1"]
+        assert figures(response) == ["4", "30 min left 2026-03-10 12:30 Beijing time", "2", "1", "1", "1", "1"]
         page = response.content.decode()
         assert re.search(r'card--link.*?<h2><a href="/complaints/">My violations and complaints</a>', page, re.DOTALL)
         assert "1 complaint was not handled in time" in text_of(response)
@@ -71,7 +71,7 @@ def test_without_complaints_the_page_says_that_nothing_is_due():
     shop = make_shop()
     with browser(shop.administrator, NOON) as client:
         response = client.get("/")
-    assert figures(response) == ["0", "–", "0", "0", "0"]
+    assert figures(response) == ["0", "–", "0", "0", "0", "0", "0"]
     assert "Nothing is due" in text_of(response)
 
 

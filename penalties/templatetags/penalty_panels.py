@@ -7,8 +7,7 @@ from django import template
 
 from complaints.models import Complaint
 from penalties.models import Penalty
-from penalties.queries import timeout_penalties, window_is_open
-from penalties.states import Status
+from penalties.queries import timeout_penalties
 
 register = template.Library()
 
@@ -21,11 +20,6 @@ def penalties_of(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
 
 @register.inclusion_tag("penalties/_panel.html", takes_context=True)
 def penalty_panel(context: template.Context, complaint: Complaint) -> dict[str, Any]:
-    """The penalty for not handling a complaint in time, and until when it can be appealed; nothing without one."""
+    """The penalty for not handling a complaint in time, and how things stand with appealing it; nothing without one."""
     penalty = timeout_penalties([complaint]).get(complaint.pk)
-    return {
-        "penalty": penalty,
-        "is_open": penalty is not None and window_is_open(penalty, now=context["now"]),
-        "is_revoked": penalty is not None and penalty.status == Status.REVOKED,
-        "now": context["now"],
-    }
+    return {"penalty": penalty, "actor": context["actor"], "now": context["now"]}

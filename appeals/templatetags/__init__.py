@@ -1,0 +1,1 @@
+"""Template tags that show appeals on the pages of lower floors."""
