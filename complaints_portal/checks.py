@@ -7,12 +7,15 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+from django.utils import timezone
 
 from common.policy import PolicyError, policy_spans
 from complaints_portal.environment import is_set
+from deadlines.calendar import published_through, reach
 
 PORTAL = "portal"
 SHORTEST_SECRET_KEY = 50
@@ -57,6 +60,26 @@ def database_is_postgresql(**options: Any) -> list[CheckMessage]:
             "The portal runs on PostgreSQL only.",
             hint="Set DATABASE_URL to postgres://user:password@host:5432/name.",
             id="portal.E003",
+        )
+    ]
+
+
+@register(Tags.database)
+def calendar_reaches_far_enough(databases: list[str] | None = None, **options: Any) -> list[CheckMessage]:
+    """Warn before the published working days run out. It looks where the database may be asked: `migrate` does."""
+    if not databases:
+        return []
+    try:
+        found = reach(published_through(), now=timezone.now())
+    except DatabaseError:  # the table is not there yet
+        return []
+    if not found.runs_out_soon:
+        return []
+    return [
+        CheckWarning(
+            f"The calendar of working days ends with {found.through}: review deadlines past it are provisional.",
+            hint="Import the next year with manage.py import_calendar, or in admin.",
+            id="portal.W002",
         )
     ]
 

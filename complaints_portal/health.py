@@ -36,6 +36,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from deadlines.calendar import reach
 from deadlines.sweeping import GRACE, registered_kinds
 from evidence.models import evidence_files
 
@@ -125,6 +126,12 @@ def _gauges(findings: dict[str, Finding]) -> prometheus_client.CollectorRegistry
     overdue = prometheus_client.Gauge(
         "portal_oldest_due_seconds", "Seconds since the oldest clock that is still due.", ["kind"], registry=registry
     )
+    days_left = findings["calendar"].figures.get("days_left")
+    if days_left is not None:
+        gauge = prometheus_client.Gauge(
+            "portal_calendar_days_left", "Days until the published calendar of working days ends.", registry=registry
+        )
+        gauge.set(days_left)
     for kind, figures in findings["sweeps"].figures.get("kinds", {}).items():
         overdue.labels(kind).set(figures["oldest_due_seconds"])
         if figures["age_seconds"] is not None:
@@ -139,7 +146,8 @@ def look(*, now: datetime) -> dict[str, Finding]:
         _check(findings, "database", lambda: Finding(ok=_answers(own)))
         _check(findings, "migrations", lambda: _migrations(own))
         _check(findings, "sweeps", lambda: _sweeps(own, now=now))
-    for name in ("migrations", "sweeps"):
+        _check(findings, "calendar", lambda: _calendar(own, now=now))
+    for name in ("migrations", "sweeps", "calendar"):
         findings.setdefault(name, Finding(ok=False))
     _check(findings, "redis", lambda: Finding(ok=_redis_answers()))
     _check(findings, "storage", lambda: Finding(ok=_store_takes_files()))
@@ -216,6 +224,21 @@ def _sweeps(own: BaseDatabaseWrapper, *, now: datetime) -> Finding:
             "oldest_due_seconds": round(waiting.total_seconds()),
         }
     return Finding(ok=ok, figures={"kinds": kinds})
+
+
+def _calendar(own: BaseDatabaseWrapper, *, now: datetime) -> Finding:
+    """Say how far the published working days reach. It warns in time, and is not well once they have run out."""
+    with own.cursor() as cursor:
+        cursor.execute("SELECT max(day) FROM deadlines_workday")
+        found = reach(cursor.fetchone()[0], now=now)
+    return Finding(
+        ok=not found.has_run_out,
+        figures={
+            "published_through": found.through.isoformat() if found.through else None,
+            "days_left": found.days_left,
+            "warning": "import the next year" if found.runs_out_soon else None,
+        },
+    )
 
 
 def _redis_answers() -> bool:

@@ -7,8 +7,10 @@ from django.core.files.storage import FileSystemStorage
 from django.db import connection
 from django.utils import timezone
 
+from common.numbers import BEIJING
 from complaints_portal import health
-from deadlines.models import Deadline, SweepRun
+from complaints_portal.checks import calendar_reaches_far_enough
+from deadlines.models import Deadline, SweepRun, WorkDay
 from deadlines.sweeping import registered_kinds
 
 READY = "/health/ready/"
@@ -27,6 +29,14 @@ def swept(transactional_db):
         SweepRun.objects.create(
             kind=kind, cut_off=moment, issued_at=moment, started_at=moment, ended_at=moment, ran_by="schedule"
         )
+    published_for(days=400)
+
+
+def published_for(*, days: int) -> None:
+    """The calendar reaches so many days from today."""
+    WorkDay.objects.all().delete()
+    through = timezone.now().astimezone(BEIJING).date() + timedelta(days=days)
+    WorkDay.objects.create(day=through, is_working=True, source="test")
 
 
 def test_live_asks_nobody(client, django_assert_num_queries, db):
@@ -39,7 +49,7 @@ def test_ready_when_all_is_well(client, swept):
     response = client.get(READY)
     body = response.json()
     assert (response.status_code, body["status"]) == (200, "ready"), body
-    assert set(body["checks"]) == {"database", "migrations", "redis", "storage", "sweeps"}
+    assert set(body["checks"]) == {"database", "migrations", "redis", "storage", "sweeps", "calendar"}
     assert 29 <= body["checks"]["sweeps"]["kinds"]["handle"]["age_seconds"] <= 40
     assert response.headers["Cache-Control"].startswith("max-age=0, no-cache, no-store")
 
@@ -131,3 +141,22 @@ def test_behind_trusted_proxies_every_address_is_the_proxys_so_only_the_token_co
 
 def test_nothing_is_changed_by_asking(client, db):
     assert client.post(READY).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("days", "ok", "warning"),
+    [
+        (60, True, None),
+        (59, True, "import the next year"),
+        (0, True, "import the next year"),
+        (-1, False, "import the next year"),
+    ],
+)
+def test_the_calendar_warns_sixty_days_ahead_and_is_not_well_once_it_has_run_out(client, swept, days, ok, warning):
+    published_for(days=days)
+    body = client.get(READY).json()
+    found = body["checks"]["calendar"]
+    assert (found["days_left"], found["ok"], found["warning"]) == (days, ok, warning)
+    assert body["status"] == ("ready" if ok else "degraded")
+    assert len(calendar_reaches_far_enough(databases=["default"])) == (1 if warning else 0)
+    assert calendar_reaches_far_enough() == []

@@ -43,6 +43,8 @@ def test_the_last_line_of_json_has_four_figures_for_every_kind():
         "handle": {"examined": 1, "acted": 1, "skipped": 0, "failed": 0},
         "refund": nothing,
         "appeal": nothing,
+        "review": nothing,
+        "supplement": nothing,
         "finish": nothing,
     }
 
@@ -120,7 +122,7 @@ def test_a_row_that_failed_is_named_and_the_exit_status_is_1():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["handel"], "No sweep exists for 'handel'; the kinds are handle, refund, appeal, finish."),
+        (["handel"], "No sweep exists for 'handel'; the kinds are handle, refund, appeal, review, supplement, finish."),
         (["--at", "yesterday"], "--at 'yesterday' is not a moment in ISO 8601"),
         (["--at", "2026-11-24T02:00:00"], "needs its offset"),
         (["--at", "2026-11-24"], "needs its offset"),
