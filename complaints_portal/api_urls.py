@@ -11,6 +11,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from appeals.api import AppealsView, AppealView, SubmitView, SupplementView, WithdrawView
 from complaints.api import (
     CancelView,
     CloseView,
@@ -24,6 +25,7 @@ from complaints.api import (
 from complaints.bulk_api import BulkFilingView
 from evidence.api import EvidenceView
 from notifications.api import EventsView
+from penalties.api import PenaltiesView, PenaltyView
 
 # Swagger UI comes from our own static files; it sets styles on elements, and draws its icons from data: addresses.
 DOCS_POLICY = {
@@ -73,6 +75,13 @@ urlpatterns: list[URLPattern] = [
     path("v1/complaints/<slug:complaint_no>/contest/", ContestView.as_view(), name="contest"),
     path("v1/complaints/<slug:complaint_no>/cancel/", CancelView.as_view(), name="cancel"),
     path("v1/complaints/<slug:complaint_no>/close/", CloseView.as_view(), name="close"),
+    path("v1/penalties/", PenaltiesView.as_view(), name="penalties"),
+    path("v1/penalties/<slug:penalty_no>/", PenaltyView.as_view(), name="penalty"),
+    path("v1/penalties/<slug:penalty_no>/appeals/", SubmitView.as_view(), name="submit_appeal"),
+    path("v1/appeals/", AppealsView.as_view(), name="appeals"),
+    path("v1/appeals/<int:appeal_id>/", AppealView.as_view(), name="appeal"),
+    path("v1/appeals/<int:appeal_id>/supplement/", SupplementView.as_view(), name="supplement"),
+    path("v1/appeals/<int:appeal_id>/withdraw/", WithdrawView.as_view(), name="withdraw"),
     path("v1/evidence/<slug:token>/", EvidenceView.as_view(), name="evidence"),
     path("v1/events/", EventsView.as_view(), name="events"),
     re_path(r"", NothingHereView.as_view(), name="nothing"),

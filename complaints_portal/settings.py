@@ -285,6 +285,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Several nouns have a status and actions: each gets a name of its own.
+    "ENUM_NAME_OVERRIDES": {
+        "ComplaintStatusEnum": "complaints.states.Status",
+        "PenaltyStatusEnum": "penalties.states.Status",
+        "AppealStatusEnum": "appeals.states.Status",
+        "ComplaintActionEnum": "complaints.documents.ACTIONS",
+        "AppealActionEnum": "appeals.serializers.ACTIONS",
+    },
 }
 
 # Logs: one line an event, with the request's id; JSON where a machine reads them.
