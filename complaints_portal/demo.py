@@ -18,7 +18,8 @@ from complaints import services
 from complaints.intake import Filing, HandledElsewhere, file_complaint, file_complaints
 from complaints.methods import HandlingInput
 from complaints.models import REFUNDING, Complaint, Method
-from complaints_portal.demo_cases import CASES, DIGITAL, FRUIT, FRUIT_LIFE, HOME, Case, Step
+from complaints_portal import demo_appeals, demo_cases
+from complaints_portal.demo_cases import DIGITAL, FRUIT, FRUIT_LIFE, HOME, Case, Step
 from complaints_portal.demo_pictures import draw
 from deadlines.sweeping import registered_kinds, run_sweep
 from evidence.models import Evidence
@@ -26,6 +27,7 @@ from evidence.services import keep_pictures
 from merchants.authentication import actor_of, new_api_key
 from merchants.models import Grant, Membership, Merchant, MiniProgram, Platform, User
 
+CASES = demo_cases.CASES + demo_appeals.APPEALED
 PASSWORD = "demo-portal-2026"  # noqa: S105 (printed for everybody; the command refuses to run in production)
 PLATFORM_CODE = "demo"
 SWEPT_EVERY = timedelta(hours=24)
@@ -121,7 +123,12 @@ class _Past:
         self.desk = desk
         self.now = now
         self.programs = {program.app_id: program for program in platform.mini_programs.all()}
-        self.staff = Actor(kind=ActorKind.STAFF, name=LOGINS[-1].name, id=User.objects.get(is_staff=True).pk)
+        self.staff = Actor(
+            kind=ActorKind.STAFF,
+            name=LOGINS[-1].name,
+            id=User.objects.get(is_staff=True).pk,
+            grants=demo_appeals.STAFF_GRANTS,
+        )
         self.pictures = 0
 
     def play(self) -> None:
@@ -174,7 +181,7 @@ class _Past:
         ).complaint
 
     def _take(self, complaint: Complaint, case: Case, step: Step, at: datetime) -> None:
-        actor = self._actor(case, step.by)
+        actor = self._actor(case, step.by, Grant.APPEAL if "appeal" in step.verb else Grant.HANDLE)
         evidence = self._evidence(case, step.picture, actor, at)
         match step.verb:
             case "handle":
@@ -197,15 +204,17 @@ class _Past:
                 services.cancel(complaint.pk, reason=step.text, actor=actor, now=at)
             case "close":
                 services.close(complaint.pk, reason=step.text, actor=actor, now=at)
+            case _:
+                demo_appeals.take(complaint, step, evidence, actor=actor, now=at)
 
-    def _actor(self, case: Case, by: str) -> Actor:
+    def _actor(self, case: Case, by: str, grant: Grant) -> Actor:
         if by == "consumer":
             return Actor(kind=ActorKind.CONSUMER, name=case.consumer, platform_id=self.platform.pk)
         if by == "staff":
             return self.staff
         merchant_id = self.programs[case.app_id].merchant_id
         member = Membership.objects.filter(merchant_id=merchant_id).order_by("is_administrator", "-pk")
-        membership = next(each for each in member if Grant.HANDLE in each.effective_grants)
+        membership = next(each for each in member if grant in each.effective_grants)
         return Actor(
             kind=ActorKind.MEMBER,
             name=str(membership.user),

@@ -9,10 +9,13 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import override_settings
 
+from appeals.models import Appeal
+from appeals.states import Status as AppealStatus
 from common.wording import clock_face
 from complaints.models import Complaint, Handling, HistoryLine, Message
 from complaints.states import Status
 from complaints_portal import demo
+from complaints_portal.demo_appeals import APPEALED
 from deadlines.models import Deadline, SweepRun
 from merchants.models import ApiKey, Merchant, User
 from penalties.models import Penalty
@@ -49,15 +52,24 @@ class TestWhatIsSeeded:
 
     def test_penalties_come_from_sweeps_with_an_explicit_cut_off(self):
         issued = [penalty.issued_at for penalty in Penalty.objects.all()]
-        assert len(issued) == 4
+        assert len(issued) == 4 + len(APPEALED)
         assert set(issued) <= {NOW - timedelta(days=days) for days in range(1, 18)}
         assert set(SweepRun.objects.values_list("ran_by", flat=True)) == {"seed_demo"}
         assert Penalty.objects.exclude(window_closed_at=None).count() == 1
 
     def test_one_was_handled_late_and_one_withdrawn_late_and_both_are_penalised(self):
-        assert Penalty.objects.filter(complaint__handling__in_time=False).count() == 1
+        assert Penalty.objects.filter(complaint__handling__in_time=False).count() == 1 + len(APPEALED)
         assert Penalty.objects.filter(complaint__status=Status.CANCELLED).count() == 1
         assert Complaint.objects.filter(status=Status.CANCELLED).count() == 2
+
+    def test_there_is_an_appeal_in_every_state(self):
+        assert Counter(Appeal.objects.values_list("status", flat=True)) == dict.fromkeys(AppealStatus.values, 1)
+        assert Counter(Penalty.objects.values_list("status", flat=True)) == {
+            "in_effect": 4 + 2,
+            "under_appeal": 2,
+            "revoked": 1,
+        }
+        assert all(appeal.evidence.exists() for appeal in Appeal.objects.all())
 
     def test_both_sides_have_spoken_and_proof_has_pictures(self):
         assert set(Message.objects.values_list("role", flat=True)) == {"merchant", "consumer"}
