@@ -1,11 +1,42 @@
-"""Admin: penalties. Sweeps issue them, verbs move them; nobody edits or deletes one."""
+"""Admin: penalties. Sweeps issue them, verbs move them; nobody edits or deletes one. Staff revoke with a reason."""
 
-from django.contrib import admin
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from common.admin import RecordAdmin, state_badge
+from common.errors import BadInput, PortalError
+from complaints.forms import ProseField
+from deadlines.models import SweepRun
+from penalties import services
 from penalties.models import Penalty
+from penalties.permissions import require_revoking
+from penalties.revoking import REASON_LIMIT, RunRevoked
+from penalties.states import PENALTY, Status
+
+
+class ReasonForm(forms.Form):
+    """Why penalties are revoked; the merchant reads it."""
+
+    use_required_attribute = False
+
+    reason = ProseField(
+        label=_("reason for revoking"),
+        help_text=_("The merchant reads it."),
+        max_length=REASON_LIMIT,
+        error_messages={"required": _("Give the reason for revoking; the merchant reads it.")},
+    )
 
 
 @admin.register(Penalty)
@@ -27,6 +58,134 @@ class PenaltyAdmin(RecordAdmin):
     search_fields = ("penalty_no__startswith",)
     search_help_text = _("A penalty's number, or its beginning: the day it was issued, as in 20260317.")
 
+    class Media:
+        css = {"all": ("css/desk.css",)}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages on which staff revoke, before the stock ones."""
+        wrap = self.admin_site.admin_view
+        return [
+            path("<int:penalty_id>/revoke/", wrap(self.revoke_view), name="penalties_penalty_revoke"),
+            path("revoke-run/<int:run_id>/", wrap(self.revoke_run_view), name="penalties_penalty_revoke_run"),
+            *super().get_urls(),
+        ]
+
     @admin.display(description=_("status"))
     def status_badge(self, penalty: Penalty) -> SafeString:
         return state_badge(penalty.status, penalty.get_status_display())
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the penalty; who may revoke finds the way to do so."""
+        pk = int(object_id) if object_id.isdecimal() else 0
+        status = Penalty.objects.filter(pk=pk).values_list("status", flat=True).first()
+        given = {"may_revoke": status == Status.IN_EFFECT and request.user.has_perm("penalties.revoke_penalty")}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **given})
+
+    def revoke_view(self, request: HttpRequest, penalty_id: int) -> HttpResponse:
+        """Revoke one penalty: what goes is shown first, and the reason is asked for."""
+        self._require(request)
+        penalty = get_object_or_404(Penalty.objects.select_related("merchant", "mini_program"), pk=penalty_id)
+        if request.method != "POST":
+            return self._page(request, "revoke", ReasonForm(), penalty=penalty)
+
+        def revoke(reason: str) -> HttpResponse:
+            services.revoke(penalty_id, reason=reason, **self._who_and_when(request))
+            messages.success(request, _("Penalty %(penalty)s was revoked.") % {"penalty": penalty})
+            return redirect("admin:penalties_penalty_change", penalty_id)
+
+        return self._try(request, revoke, "revoke", penalty=penalty)
+
+    def revoke_run_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        """Revoke what a whole sweep run issued: how much that is is shown first, and the reason is asked for."""
+        self._require(request)
+        run = get_object_or_404(SweepRun, pk=run_id)
+        if request.method != "POST":
+            return self._page(request, "revoke_run", ReasonForm(), run=run, preview=services.preview_run(run))
+
+        def revoke(reason: str) -> HttpResponse:
+            self._report(request, services.revoke_run(run_id, reason=reason, **self._who_and_when(request)))
+            return redirect("admin:penalties_penalty_revoke_run", run_id)
+
+        return self._try(request, revoke, "revoke_run", run=run, preview=services.preview_run(run))
+
+    def _require(self, request: HttpRequest) -> None:
+        """Refuse whoever may neither see penalties nor revoke them."""
+        if not request.user.has_perm("penalties.view_penalty"):
+            raise PermissionDenied
+        require_revoking(request.actor)  # type: ignore[attr-defined]  # set by merchants.middleware
+
+    def _who_and_when(self, request: HttpRequest) -> dict[str, Any]:
+        return {"actor": request.actor, "now": request.now}  # type: ignore[attr-defined]  # set by middleware
+
+    def _try(
+        self, request: HttpRequest, verb: Callable[[str], HttpResponse], page: str, **context: Any
+    ) -> HttpResponse:
+        """Call the verb with the reason. A refusal stands beside what was typed."""
+        form = ReasonForm(request.POST)
+        if not form.is_valid():
+            return self._page(request, page, form, status=HTTPStatus.BAD_REQUEST, **context)
+        try:
+            return verb(form.cleaned_data["reason"])
+        except BadInput as error:
+            form.add_error("reason", str(error))
+            return self._page(request, page, form, status=error.status, **context)
+        except PortalError as error:
+            form.add_error(None, str(error))
+            return self._page(request, page, form, status=error.status, **context)
+
+    def _page(
+        self, request: HttpRequest, page: str, form: ReasonForm, status: int = HTTPStatus.OK, **context: Any
+    ) -> HttpResponse:
+        penalty = context.get("penalty")
+        given = {
+            **self.admin_site.each_context(request),
+            "title": _("Revoke penalty %(penalty)s") % {"penalty": penalty}
+            if penalty
+            else _("Revoke the penalties of a sweep run"),
+            "opts": self.opts,
+            "form": form,
+            "can_be_revoked": penalty is not None and "revoke" in PENALTY.allowed(penalty.status),
+            **context,
+        }
+        return TemplateResponse(request, f"admin/penalties/penalty/{page}.html", given, status=status)
+
+    def _report(self, request: HttpRequest, done: RunRevoked) -> None:
+        """Say what became of the run's penalties, outcome by outcome."""
+        revoked = ngettext("%(count)d penalty was revoked.", "%(count)d penalties were revoked.", done.revoked)
+        points = ngettext("%(count)d point was given back.", "%(count)d points were given back.", done.points)
+        text = f"{revoked % {'count': done.revoked}} {points % {'count': done.points}}"
+        messages.success(request, text)
+        left = (
+            (
+                done.under_appeal,
+                ngettext(
+                    "%(count)d penalty is under appeal and was left: decide the appeal.",
+                    "%(count)d penalties are under appeal and were left: decide the appeals.",
+                    done.under_appeal,
+                ),
+                messages.WARNING,
+            ),
+            (
+                done.in_use,
+                ngettext(
+                    "%(count)d penalty was in use by somebody else and was left: revoke the run once more.",
+                    "%(count)d penalties were in use by somebody else and were left: revoke the run once more.",
+                    done.in_use,
+                ),
+                messages.WARNING,
+            ),
+            (
+                done.revoked_before,
+                ngettext(
+                    "%(count)d penalty had been revoked before.",
+                    "%(count)d penalties had been revoked before.",
+                    done.revoked_before,
+                ),
+                messages.INFO,
+            ),
+        )
+        for count, sentence, level in left:
+            if count:
+                messages.add_message(request, level, sentence % {"count": count})

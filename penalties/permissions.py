@@ -30,7 +30,18 @@ def may(actor: Actor, verb: str, penalty: Penalty) -> bool:
     if verb == "appeal":
         own = actor.kind in MERCHANT_SIDE and penalty.merchant_id == actor.merchant_id
         return own and Grant.APPEAL in actor.grants
-    return verb == "revoke" and actor.kind == ActorKind.STAFF and REVOKE in actor.grants
+    return verb == "revoke" and may_revoke(actor)
+
+
+def may_revoke(actor: Actor) -> bool:
+    """Say whether this actor may revoke penalties without an appeal."""
+    return actor.kind == ActorKind.STAFF and REVOKE in actor.grants
+
+
+def require_revoking(actor: Actor) -> None:
+    """Refuse with `NotAllowed` whoever may not revoke penalties."""
+    if not may_revoke(actor):
+        raise NotAllowed(_("You may not revoke penalties. Ask whoever manages the groups of staff."))
 
 
 def require(actor: Actor, verb: str, penalty: Penalty) -> None:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
-from common.errors import BadInput
+from common.errors import BadInput, IllegalMove
 from common.policy import policy_at
 from complaints.models import HistoryLine
 from deadlines.models import Deadline
@@ -15,6 +15,8 @@ from deadlines.services import start_clocks
 from notifications.services import emit
 from penalties.models import Penalty
 from penalties.permissions import require
+from penalties.revoking import preview_run as preview_run  # noqa: PLC0414 (offered here, beside the other verbs)
+from penalties.revoking import revoke_run as revoke_run  # noqa: PLC0414
 from penalties.states import PENALTY, Status
 
 
@@ -54,7 +56,7 @@ def revoke(penalty_id: int, *, reason: str, actor: Actor, now: datetime) -> Pena
     if not reason.strip():
         raise BadInput(_("Give the reason for revoking; the merchant reads it."), field="reason")
     if penalty.status == Status.UNDER_APPEAL:
-        raise BadInput(_("An appeal against this penalty is under review. Decide the appeal instead."), field="reason")
+        raise IllegalMove(_("An appeal against this penalty is under review. Decide the appeal instead."))
     revoke_locked(penalty, reason=reason.strip(), actor=actor, now=now, by_hand=True)
     return penalty
 
