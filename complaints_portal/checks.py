@@ -65,9 +65,9 @@ def database_is_postgresql(**options: Any) -> list[CheckMessage]:
 
 
 @register(Tags.database)
-def calendar_reaches_far_enough(databases: list[str] | None = None, **options: Any) -> list[CheckMessage]:
+def calendar_reaches_far_enough(**options: Any) -> list[CheckMessage]:
     """Warn before the published working days run out. It looks where the database may be asked: `migrate` does."""
-    if not databases:
+    if not options.get("databases"):
         return []
     try:
         found = reach(published_through(), now=timezone.now())

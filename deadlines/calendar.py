@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from common.numbers import BEIJING
 from deadlines.models import Deadline, WorkDay
@@ -49,7 +49,8 @@ def works_by_rule(day: date) -> bool:
 
 def published_through() -> date | None:
     """Return the last day whose kind is known, or None when no year was taken in yet."""
-    return WorkDay.objects.aggregate(last=Max("day"))["last"]
+    last: date | None = WorkDay.objects.aggregate(last=Max("day"))["last"]
+    return last
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def move_provisional_deadlines(*, all_of_them: bool = False) -> Moved:
 @transaction.atomic
 def _move(clock_id: int, subject_id: int, moved: Moved) -> None:
     """Move one deadline and its copy. Locks are taken as the verbs take them: what is reviewed, then its clock."""
-    rows = [row for model in _copies for row in model.objects.select_for_update(no_key=True).filter(pk=subject_id)]
+    subjects = (QuerySet(model).select_for_update(no_key=True).filter(pk=subject_id) for model in _copies)
+    rows = [row for found in subjects for row in found]
     clock = Deadline.objects.select_for_update().filter(pk=clock_id).first()
     if clock is None or clock.counted_from is None or clock.working_days is None:
         return  # decided meanwhile

@@ -89,4 +89,5 @@ def staff(user: User) -> Actor:
 def decide_at(at: str | datetime, verb: str, appeal: Appeal, decision: Decision, *, by: User) -> Appeal:
     """Claim a review and decide it at this moment: approve, reject or ask."""
     services.claim(appeal.pk, actor=staff(by), now=when(at))
-    return getattr(services, verb)(appeal.pk, decision, actor=staff(by), now=when(at))
+    verbs = {"approve": services.approve, "reject": services.reject, "ask": services.ask}
+    return verbs[verb](appeal.pk, decision, actor=staff(by), now=when(at))

@@ -11,8 +11,14 @@ from common.numbers import BEIJING
 from complaints.tests.factories import moment
 from deadlines.calendar import end_of_working_day, published_through, reach
 from deadlines.models import WorkDay
+from deadlines.tests.publishing import publish_the_known_years
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _calendar(db):
+    publish_the_known_years()
 
 
 def days_of(*years: int) -> list[date]:

@@ -16,9 +16,14 @@ from complaints.tests.factories import make_user, moment
 from deadlines.calendar import published_through
 from deadlines.calendar_import import PROBLEMS_SHOWN, UnusableCalendar, publish_year, read_year
 from deadlines.models import Deadline, WorkDay
-from deadlines.tests.publishing import published_file
+from deadlines.tests.publishing import publish_the_known_years, published_file
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _calendar(db):
+    publish_the_known_years()
 
 
 @pytest.fixture(autouse=True)

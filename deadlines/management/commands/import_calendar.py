@@ -4,14 +4,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from common.errors import PortalError
 from deadlines.calendar import published_through
 from deadlines.calendar_import import Published, UnusableCalendar, preview, publish_year, read_year
+from merchants.management.portal_command import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Take in a year of the calendar. Exit status: 0 when it is published, 1 when the file is refused."""
 
     help = "Take in a year of China's public holidays and make-up working days from a CSV file: day,is_working,name."
@@ -39,8 +39,6 @@ class Command(BaseCommand):
             for problem in refusal.problems:
                 self.stderr.write(problem)
             raise CommandError("Nothing was taken in.") from refusal
-        except PortalError as refusal:
-            raise CommandError(str(refusal)) from refusal
         self.stdout.write(_words(published))
 
 
