@@ -95,9 +95,15 @@ def _submit(request: MemberRequest, form: AppealForm, attempts: Attempts) -> Htt
 @require_POST
 @member_page(Grant.VIEW)
 def save_draft(request: MemberRequest, penalty_no: str) -> HttpResponse:
-    """Keep what stands in the form while somebody writes, without its new pictures: a script asks for it."""
+    """Keep what stands in the form while somebody writes, without its new pictures: a script asks for it.
+
+    Refuses when the penalty cannot be appealed, so that nothing is left over from what was submitted meanwhile.
+    """
     penalty = _penalty(request, penalty_no)
     require_penalty(request.actor, "appeal", penalty)
+    refusal = attempts_of([penalty], actor=request.actor, now=request.now)[penalty.pk].answer.refusal
+    if refusal is not None:
+        return JsonResponse({"words": str(refusal)}, status=HTTPStatus.CONFLICT)
     form = _sent_form(request, penalty, is_draft=True)
     draft = _keep(request, form)
     if draft is None or form.errors:

@@ -6,6 +6,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from merchants.models import MiniProgram
 from penalties.queries import Wanted
@@ -29,7 +30,9 @@ class FilterForm(forms.Form):
     issued_from = _day(_("Issued from"))
     issued_to = _day(_("Issued to"))
     window = forms.ChoiceField(
-        label=_("Appeal window"), choices=[("", _("open or closed")), ("open", _("open"))], required=False
+        label=_("Appeal window"),
+        choices=[("", _("open or closed")), ("open", pgettext_lazy("appeal window", "open"))],
+        required=False,
     )
 
     def __init__(self, given: QueryDict, *, merchant_id: int) -> None:

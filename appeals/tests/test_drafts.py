@@ -5,7 +5,7 @@ import re
 import pytest
 
 from appeals.models import Appeal, AppealDraft
-from appeals.tests.cases import NOON, appealed, penalised
+from appeals.tests.cases import NOON, TICK_LATER, appealed, penalised
 from complaints.tests.factories import make_member, make_picture, moment
 from complaints.tests.pages import Shop, browser, make_shop, member, picture, text_of
 from evidence.models import Evidence
@@ -98,6 +98,21 @@ def test_drafts_go_when_the_appeal_is_submitted(shop, penalty):
     with browser(shop.administrator, NOON) as client:
         client.post(form_of(penalty), {"step": "draft", "description": "Soon"})
     appealed(penalty)
+    assert not AppealDraft.objects.exists()
+
+
+def test_a_draft_that_arrives_after_the_appeal_or_the_window_is_not_kept(shop, penalty):
+    other = penalised(shop.program)
+    appealed(penalty)
+    with browser(shop.administrator, NOON) as client:
+        late = client.post(f"{form_of(penalty)}draft/", {"description": "x"})
+    with browser(shop.administrator, TICK_LATER) as client:
+        closed = client.post(f"{form_of(other)}draft/", {"description": "x"})
+    assert (late.status_code, late.json()["words"]) == (
+        409,
+        "An appeal against this penalty is under review already.",
+    )
+    assert (closed.status_code, "window has closed" in closed.json()["words"]) == (409, True)
     assert not AppealDraft.objects.exists()
 
 

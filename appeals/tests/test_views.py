@@ -104,6 +104,11 @@ def test_a_member_without_the_grant_to_appeal_learns_whom_to_ask(shop, penalty, 
     assert everything() == before
 
 
+def test_a_number_that_no_appeal_can_have_is_not_found(shop):
+    with browser(shop.administrator, NOON) as client:
+        assert client.get(f"{RECORDS}{10**30}/").status_code == 404
+
+
 def test_who_is_not_signed_in_is_asked_to(client, penalty, proof):
     for address in (form_of(penalty), RECORDS):
         assert client.get(address).headers["Location"].startswith("/accounts/login/")
