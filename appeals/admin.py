@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from appeals import desk
+from appeals.desk_forms import TemplateForm
 from appeals.models import Appeal, ReplyTemplate
 from appeals.states import Status
 from common.admin import FastList, RecordAdmin, state_badge
@@ -169,6 +170,7 @@ class AppealAdmin(RecordAdmin):
 class ReplyTemplateAdmin(FastList):
     """Texts to start from. Whoever may change them changes them for everybody."""
 
+    form = TemplateForm
     list_display = ("verb", "reason_code", "text_zh", "text_en")
     list_display_links = ("verb", "reason_code")
     list_filter = ("verb",)

@@ -142,7 +142,7 @@ class Desk:
             return self._claim(verb)
         form = DecisionForm(verb, self.request.POST)
         if "template" in self.request.POST:
-            return self.show(form=self._from_template(appeal, form))
+            return self.show(form=self._from_template(appeal, form).take_focus())
         return self._decide(appeal, form)
 
     def _claim(self, verb: str) -> HttpResponse:
@@ -162,7 +162,7 @@ class Desk:
         except BadInput as error:
             if is_whole:
                 form.add_error(error.field if error.field in form.fields else None, str(error))
-            return self.show(form=form, status=error.status)
+            return self.show(form=form.take_focus(), status=error.status)
         except PortalError as error:
             return self.show(form=form, refusal=Refusal(error, form), status=error.status)
         messages.success(self.request, DONE[form.verb] % {"appeal": appeal})

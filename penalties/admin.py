@@ -35,6 +35,7 @@ class ReasonForm(forms.Form):
         label=_("reason for revoking"),
         help_text=_("The merchant reads it."),
         max_length=REASON_LIMIT,
+        widget=forms.Textarea({"rows": 4}),
         error_messages={"required": _("Give the reason for revoking; the merchant reads it.")},
     )
 

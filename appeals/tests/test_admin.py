@@ -11,11 +11,17 @@ from appeals import services
 from appeals.models import Appeal, ReplyTemplate
 from appeals.reasons import REASONS_OF
 from appeals.tests.making import APPROVE, ASK, appeal_at, decide_at, penalty_issued, staff, when
+from appeals.tests.seeded import seed
 from appeals.tests.test_desk import ISSUED, NOW, member_of, signed_in, text_of
 
 QUEUE = "/admin/appeals/appeal/"
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _seeded(db):
+    seed()
 
 
 @pytest.fixture
@@ -132,6 +138,18 @@ def test_reviewers_change_the_texts_and_others_only_read_them(group, status):
     assert client.post(address, words).status_code == status
     template.refresh_from_db()
     assert (template.text_en == "Please explain.") == (status == 302)
+
+
+@pytest.mark.parametrize(
+    ("verb", "reason", "text"), [("approve", "not_solved", "Why."), ("approve", "solved", "x" * 1001)]
+)
+def test_a_text_belongs_to_a_reason_of_its_decision_and_fits_into_a_message(li, verb, reason, text):
+    before = set(ReplyTemplate.objects.values_list("pk", "verb", "reason_code", "text_en"))
+    template = ReplyTemplate.objects.get(verb="approve", reason_code="solved")
+    words = {"verb": verb, "reason_code": reason, "text_zh": "好。", "text_en": text}
+    address = reverse("admin:appeals_replytemplate_change", args=[template.pk])
+    assert signed_in(li).post(address, words).status_code == 200
+    assert set(ReplyTemplate.objects.values_list("pk", "verb", "reason_code", "text_en")) == before
 
 
 def test_the_index_shows_the_numbers_to_who_may_see_appeals_and_to_nobody_else(li, appeals):

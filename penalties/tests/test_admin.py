@@ -1,15 +1,17 @@
 """Staff revoke penalties without an appeal: one, or all that a sweep run issued, with a preview."""
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from freezegun import freeze_time
 
 from appeals.tests.making import appeal_at, penalty_issued, sweep, when
+from appeals.tests.seeded import seed
 from appeals.tests.test_desk import member_of, signed_in, text_of
 from common.actors import Actor, ActorKind
 from common.errors import BadInput, NotAllowed
 from complaints.models import HistoryLine
-from complaints.tests.factories import file_at, make_program
+from complaints.tests.factories import file_at, make_program, make_user
 from deadlines.models import Deadline, SweepRun
 from notifications.models import Event
 from penalties import services
@@ -22,7 +24,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ops():
+def ops(db):
+    seed()
     return member_of("ops", "Chen")
 
 
@@ -96,6 +99,7 @@ def test_a_penalty_under_appeal_and_one_revoked_already_are_refused_and_the_text
 
 @pytest.mark.parametrize("group", ["reviewer", "auditor", None])
 def test_who_may_not_revoke_is_refused(run, group):
+    seed()
     user = member_of(group or "ops", "Zhao")
     if group is None:
         user.groups.clear()
@@ -170,3 +174,23 @@ def test_revoking_a_run_needs_a_reason_and_the_permission(ops, run, reason, gran
     with pytest.raises(refusal):
         services.revoke_run(run.pk, reason=reason, actor=staff_actor(ops, *grants), now=when(NOW))
     assert statuses() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_somebody_else_holds_is_left_and_reported_and_taken_the_next_time():
+    penalty = penalty_issued(ISSUED)
+    run_id = SweepRun.objects.get(kind="handle").pk
+    actor = staff_actor(make_user(), "penalties.revoke_penalty")
+    other = connection.copy()
+    other.set_autocommit(False)
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM penalties_penalty WHERE id = %s FOR NO KEY UPDATE", [penalty.pk])
+        held = services.revoke_run(run_id, reason="Our fault.", actor=actor, now=when(NOW))
+        assert (held.revoked, held.in_use) == (0, 1)
+        assert statuses() == ["in_effect"]
+    finally:
+        other.rollback()
+        other.close()
+    freed = services.revoke_run(run_id, reason="Our fault.", actor=actor, now=when(NOW))
+    assert (freed.revoked, freed.in_use) == (1, 0)
