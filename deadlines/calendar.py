@@ -109,8 +109,9 @@ def move_provisional_deadlines(*, all_of_them: bool = False) -> Moved:
 @transaction.atomic
 def _move(clock_id: int, subject_id: int, moved: Moved) -> None:
     """Move one deadline and its copy. Locks are taken as the verbs take them: what is reviewed, then its clock."""
-    subjects = (QuerySet(model).select_for_update(no_key=True).filter(pk=subject_id) for model in _copies)
-    rows = [row for found in subjects for row in found]
+    rows: list[Reviewed] = []
+    for model in _copies:
+        rows += QuerySet(model).select_for_update(no_key=True).filter(pk=subject_id)
     clock = Deadline.objects.select_for_update().filter(pk=clock_id).first()
     if clock is None or clock.counted_from is None or clock.working_days is None:
         return  # decided meanwhile
