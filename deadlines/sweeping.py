@@ -46,25 +46,31 @@ class Sweep:
 
     A clock's references are not checked by the database, so the engine looks: `beside` names the table in which the row
     of the clock's `reference` must exist; a clock without it fails. When the consequences change that row, `changes_it`
-    locks it with the clock's, so that a sweep and a verb never wait for each other crosswise.
+    locks it with the clock's, so that a sweep and a verb never wait for each other crosswise. Without `beside` the
+    clocks are taken as they are.
     """
 
     kind: Deadline.Kind
     consequences: str
     parameters: Callable[[datetime], Mapping[str, Any]]
-    beside: str
+    beside: str = ""
     reference: str = "subject_id"
     changes_it: bool = False
 
     def due(self, columns: str) -> str:
         """Return the statement that locks the next due clocks, and the rows beside them where those change."""
+        joined, looked_up, lock = "", "", ""
+        if self.changes_it:
+            joined = f"JOIN {self.beside} AS beside ON beside.id = clock.{self.reference}"
+            lock = "FOR NO KEY UPDATE OF beside SKIP LOCKED"
+        elif self.beside:
+            # No join: beside locked rows a join would read each row in full, not only its index.
+            looked_up = f"AND (SELECT true FROM {self.beside} AS beside WHERE beside.id = clock.{self.reference})"  # noqa: S608
         return f"""
-            SELECT {columns} FROM deadlines_deadline AS clock
-            JOIN {self.beside} AS beside ON beside.id = clock.{self.reference}
+            SELECT {columns} FROM deadlines_deadline AS clock {joined}
             WHERE clock.kind = %(kind)s AND clock.due_at < %(cut_off)s
-                AND (clock.due_at, clock.id) > (%(after_due)s, %(after_id)s)
-            ORDER BY clock.due_at, clock.id LIMIT %(limit)s FOR UPDATE OF clock SKIP LOCKED
-            {"FOR NO KEY UPDATE OF beside SKIP LOCKED" if self.changes_it else ""}
+                AND (clock.due_at, clock.id) > (%(after_due)s, %(after_id)s) {looked_up}
+            ORDER BY clock.due_at, clock.id LIMIT %(limit)s FOR UPDATE OF clock SKIP LOCKED {lock}
         """  # noqa: S608 (the pieces are constants of this code base, the values are parameters)
 
     def statement(self) -> str:
@@ -265,10 +271,7 @@ class _Run:
     def close(self) -> None:
         """Count what had to be left, because its subject is missing or somebody held it, and write down the run."""
         report, record = self.report, self.record
-        with connection.cursor() as cursor:
-            cursor.execute(self.sweep.orphans(), self._parameters(0))
-            orphans = [subject_id for (subject_id,) in cursor]
-        for subject_id in orphans:
+        for subject_id in self._orphans():
             self._fail(subject_id, f"The clock's {self.sweep.reference} is not in {self.sweep.beside}.")
         seen = report.examined if self.dry_run else report.failed
         report.in_use = max(0, _due(report.kind, record.cut_off).count() - seen)
@@ -280,6 +283,13 @@ class _Run:
             record.reasons = report.reasons()
             record.ended_at = timezone.now()
             record.save()
+
+    def _orphans(self) -> list[int]:
+        if not self.sweep.beside:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(self.sweep.orphans(), self._parameters(0))
+            return [subject_id for (subject_id,) in cursor]
 
 
 def _is_bad_row(error: DatabaseError) -> bool:
