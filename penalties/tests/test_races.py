@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -28,11 +29,11 @@ JUST_AFTER = moment("2026-11-24T02:00:00.000001Z")
 ROUNDS = 200
 
 
-def at_once(*works: Callable[[], object]) -> list[object]:
+def at_once(*works: Callable[[], Any]) -> list[Any]:
     """Run each work in a thread with a connection of its own, all let go at the same moment."""
     gate = threading.Barrier(len(works))
 
-    def run(work: Callable[[], object]) -> object:
+    def run(work: Callable[[], Any]) -> Any:
         try:
             connection.ensure_connection()
             gate.wait(timeout=10)
