@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.db import transaction
@@ -164,7 +164,7 @@ def _refusal_of_handling(filing: Filing, handled: HandledElsewhere, *, now: date
 
 
 def _complaint(filing: Filing, program: MiniProgram, *, now: datetime, is_history: bool) -> Complaint:
-    filed_at = filing.filed_at or now
+    filed_at = (filing.filed_at or now).astimezone(UTC)  # hours added to a local time could gain or lose one
     return Complaint(
         complaint_no=new_complaint_no(filed_at),
         platform_id=program.platform_id,
