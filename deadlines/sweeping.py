@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 GRACE = timedelta(minutes=1)
 """A scheduled sweep acts on what was missed at least so long ago, longer than any request may take."""
 
-BATCH = 5000
+BATCH = 10_000
 FAILURES_KEPT = 100
 """A run keeps the reasons of so many failures; it counts and logs every one."""
 
