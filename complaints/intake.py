@@ -201,7 +201,8 @@ def _insert(complaints: list[Complaint]) -> dict[str, int]:
     """Insert what has no upstream id that is there already; return the new ones' ids by complaint number."""
     if not any(complaint.upstream_id for complaint in complaints):
         return {each.complaint_no: each.pk for each in Complaint.objects.bulk_create(complaints)}
-    Complaint.objects.bulk_create(complaints, ignore_conflicts=True)
+    # In one order for everybody: two transactions that insert the same ids crosswise would wait for each other.
+    Complaint.objects.bulk_create(sorted(complaints, key=lambda each: each.upstream_id), ignore_conflicts=True)
     numbers = [complaint.complaint_no for complaint in complaints]
     return dict(Complaint.objects.filter(complaint_no__in=numbers).values_list("complaint_no", "pk"))
 

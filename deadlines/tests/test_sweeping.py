@@ -1,14 +1,17 @@
 """The sweep engine: batches, bad rows, rows in use, dry runs, and what a run writes down."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
-from complaints.models import HistoryLine
+from complaints.models import Complaint, HistoryLine
 from complaints.tests.factories import file_at, make_program, moment
+from deadlines import sweeping
 from deadlines.models import Deadline, SweepRun
-from deadlines.sweeping import Report, run_sweep
+from deadlines.sweeping import Report, _Run, _sweeps, run_sweep
 from notifications.models import Event
 from penalties.models import Penalty
 
@@ -133,3 +136,82 @@ def test_clocks_of_another_kind_run_on():
     file_many(2)
     assert run_sweep("appeal", cut_off=LATER, issued_at=LATER, ran_by="Wang").examined == 0
     assert Deadline.objects.filter(kind="handle").count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["handle", "refund", "appeal", "finish"])
+def test_a_batch_can_be_taken_without_reading_any_table_from_end_to_end(kind):
+    run = _Run(_sweeps[kind], SweepRun(kind=kind, cut_off=LATER, issued_at=LATER), batch=10, dry_run=False)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {run.sweep.statement()}", run._parameters(10))
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "deadline_by_kind_and_due" in plan
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_connection_ends_the_run_which_stays_open_and_the_next_one_does_the_rest():
+    file_many(6)
+    statement = _sweeps["handle"].statement()
+    batches = 0
+
+    def lose_the_connection_in_the_second_batch(execute, sql, params, many, context):
+        nonlocal batches
+        batches += sql == statement
+        if batches == 2:
+            sql = f"SELECT pg_terminate_backend(pg_backend_pid()); {sql}"
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(lose_the_connection_in_the_second_batch), pytest.raises(DatabaseError):
+        sweep(batch=2)
+    connection.close()
+    run = SweepRun.objects.get()
+    assert (run.examined, run.acted, run.ended_at) == (2, 2, None)
+    assert Penalty.objects.count() == Event.objects.filter(name="penalty.issued").count() == 2
+    assert sweep().counts() == {"examined": 4, "acted": 4, "skipped": 0, "failed": 0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_behind_a_lock_that_is_not_given_back_is_stepped_over_and_is_no_failure(monkeypatch):
+    """Another transaction has issued the same penalty and does not end; the sweep gives up waiting for its outcome."""
+    complaints = file_many(3)
+    monkeypatch.setattr(sweeping, "PRELUDE", sweeping.PRELUDE.replace("2s", "20ms"))
+    held, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                issue_by_hand(complaints[1])
+                held.set()
+                assert released.wait(timeout=20)
+                transaction.set_rollback(True)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        holding = pool.submit(hold)
+        assert held.wait(timeout=10)
+        report = sweep()
+        released.set()
+        holding.result()
+    assert report.counts() == {"examined": 3, "acted": 2, "skipped": 1, "failed": 0}
+    assert report.reasons() == {"in_use": 1}
+    assert sweep().counts() == {"examined": 1, "acted": 1, "skipped": 0, "failed": 0}
+
+
+def issue_by_hand(complaint_id: int) -> None:
+    """Insert the penalty that the sweep is about to issue."""
+    complaint = Complaint.objects.get(pk=complaint_id)
+    Penalty.objects.create(
+        penalty_no="by hand",
+        kind="complaint_timeout",
+        subject_id=complaint.pk,
+        complaint=complaint,
+        merchant=complaint.merchant,
+        mini_program=complaint.mini_program,
+        points=1,
+        missed_at=complaint.handle_by,
+        issued_at=LATER,
+        appeal_by=moment("2026-12-02T02:00Z"),
+    )
