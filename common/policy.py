@@ -105,6 +105,8 @@ class Span:
     policy: Policy
 
 
+LARGEST = 32_767
+"""As hours, more than three years; as points, what a row can hold."""
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -180,6 +182,8 @@ def _checked(path: Path, name: str, value: Any, *, like: Any) -> Any:
         raise PolicyError(f"{path}: {name} must be a whole number, not {value!r}")
     if value <= 0:
         raise PolicyError(f"{path}: {name} must be above zero, not {value}")
+    if isinstance(value, int) and value > LARGEST:
+        raise PolicyError(f"{path}: {name} must not be above {LARGEST}, not {value}")
     return value
 
 

@@ -80,7 +80,7 @@ def leave_message(
     """
     complaint = _locked(complaint_id)
     require(actor, "leave_message", complaint)
-    COMPLAINT.target("leave_message", complaint.status, to=complaint.status)
+    COMPLAINT.target("leave_message", complaint.status)
     text = text.strip()
     if not text and not evidence:
         raise BadInput(_("Write a message, or add a picture."), field="text")

@@ -190,6 +190,7 @@ class TestReading:
             ("handel_hours = 48", "unknown number 'handel_hours'; known are handle_hours, handle_points, "),
             ("handle_hours = 0", "handle_hours must be above zero, not 0"),
             ("handle_hours = -1", "handle_hours must be above zero, not -1"),
+            ("handle_hours = 32768", "handle_hours must not be above 32767, not 32768"),
             ("handle_hours = true", "handle_hours must be a whole number, not True"),
             ("handle_hours = 48.5", "handle_hours must be a whole number, not 48.5"),
             ('handle_hours = "48"', "handle_hours must be a whole number, not '48'"),
