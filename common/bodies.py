@@ -36,24 +36,24 @@ def take_body(request: HttpRequest, *, limit: int) -> None:
     Django has one limit for all addresses, and takes a body in chunks, which .NET and many proxies send, for none.
     Refuses with `TooLarge`, with `LengthRequired` where chunks cannot be read, with `BadInput` when the sender left.
     """
-    if _length(request) > limit:
-        raise _too_large(limit)
+    if length_of(request) > limit:
+        raise too_large(limit)
     try:
-        body = _stream(request).read(limit + 1)
+        body = stream_of(request).read(limit + 1)
     except UnreadablePostError as error:
         raise BadInput(_("The body ended too early."), code="body_ended_early") from error
     if len(body) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     request._body, request._stream = body, BytesIO(body)  # noqa: SLF001 (as Django leaves a body that it has read)
     request.META["CONTENT_LENGTH"] = str(len(body))
 
 
-def _length(request: HttpRequest) -> int:
+def length_of(request: HttpRequest) -> int:
     given = request.META.get("CONTENT_LENGTH") or "0"
     return int(given) if given.isdecimal() else 0
 
 
-def _stream(request: HttpRequest) -> IO[bytes] | HttpRequest:
+def stream_of(request: HttpRequest) -> IO[bytes] | HttpRequest:
     if "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
         return request
     if not request.META.get("wsgi.input_terminated"):
@@ -62,7 +62,7 @@ def _stream(request: HttpRequest) -> IO[bytes] | HttpRequest:
     return stream
 
 
-def _too_large(limit: int) -> TooLarge:
+def too_large(limit: int) -> TooLarge:
     return TooLarge(_("The body is larger than %(limit)d MB.") % {"limit": limit // MEGABYTE})
 
 

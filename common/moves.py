@@ -11,11 +11,15 @@ from common.errors import IllegalMove
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One line of a table: `verb` leads from any state in `sources` to one of `targets`."""
+    """One line of a table: `verb` leads from any of `sources` to one of `targets`, or stays where there are none."""
 
     verb: str
     sources: tuple[str, ...]
-    targets: tuple[str, ...]
+    targets: tuple[str, ...] = ()
+
+    def targets_from(self, state: str) -> tuple[str, ...]:
+        """Return the states that the move may lead to from this one."""
+        return self.targets or (state,)
 
 
 class MoveTable:
@@ -38,9 +42,10 @@ class MoveTable:
                 _("%(noun)s is “%(state)s” now, so this can no longer be done.")
                 % {"noun": self.noun, "state": self.labels[state]}
             )
+        targets = move.targets_from(state)
         if to is None:
-            (to,) = move.targets
-        if to not in move.targets:
+            (to,) = targets
+        if to not in targets:
             raise ValueError(f"{verb!r} never leads to {to!r}")
         return to
 
@@ -49,6 +54,8 @@ class MoveTable:
         lines = ["stateDiagram-v2"]
         for verb, move in self.moves.items():
             lines += [
-                f"    {source or '[*]'} --> {target}: {verb}" for source in move.sources for target in move.targets
+                f"    {source or '[*]'} --> {target}: {verb}"
+                for source in move.sources
+                for target in move.targets_from(source)
             ]
         return "\n".join(lines)

@@ -105,6 +105,8 @@ class Span:
     policy: Policy
 
 
+LARGEST = 32_767
+"""As hours, more than three years; as points, what a row can hold."""
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -131,8 +133,8 @@ def policy_spans() -> tuple[Span, ...]:
 def read_policy_file(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
     """Read `[[policy]]` tables, each with `since` and the numbers that change from then on.
 
-    Refuses, with `PolicyError`: a file that is not TOML, an unknown name, a number that is zero, negative or of another
-    type, a `since` without a time zone, and two tables that start at the same moment.
+    Refuses, with `PolicyError`: a file that is not TOML or holds anything else, an unknown name, a number that is zero,
+    negative or of another type, a `since` without a time zone, and two tables that start at the same moment.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -141,7 +143,10 @@ def read_policy_file(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
     unknown = set(document) - {"policy"}
     if unknown:
         raise PolicyError(f"{path}: only [[policy]] tables may stand here, not {', '.join(sorted(unknown))}")
-    tables = [_read_table(path, table) for table in document.get("policy", [])]
+    written = document.get("policy", [])
+    if not isinstance(written, list) or not all(isinstance(table, dict) for table in written):
+        raise PolicyError(f"{path}: write each policy as a table of its own, under [[policy]]")
+    tables = [_read_table(path, table) for table in written]
     tables.sort(key=lambda entry: entry[0])
     for (since, _), (following, _) in pairwise(tables):
         if since == following:
@@ -172,14 +177,24 @@ def _checked(path: Path, name: str, value: Any, *, like: Any) -> Any:
             raise PolicyError(f"{path}: {name} must be a table of names and points, not {value!r}")
         return MappingProxyType({key: _checked(path, f"{name}.{key}", each, like=1) for key, each in value.items()})
     if isinstance(like, Decimal):
-        if not isinstance(value, str | int) or isinstance(value, bool):
-            raise PolicyError(f"{path}: {name} must be an amount in yuan, as a string, not {value!r}")
-        try:
-            value = Decimal(value).quantize(Decimal("0.01"))
-        except ArithmeticError as error:
-            raise PolicyError(f"{path}: {name} must be an amount in yuan, as a string, not {value!r}") from error
+        value = _amount(path, name, value)
     elif not isinstance(value, int) or isinstance(value, bool):
         raise PolicyError(f"{path}: {name} must be a whole number, not {value!r}")
     if value <= 0:
         raise PolicyError(f"{path}: {name} must be above zero, not {value}")
+    if isinstance(value, int) and value > LARGEST:
+        raise PolicyError(f"{path}: {name} must not be above {LARGEST}, not {value}")
     return value
+
+
+def _amount(path: Path, name: str, value: Any) -> Decimal:
+    refusal = PolicyError(f"{path}: {name} must be an amount in yuan, as a string, not {value!r}")
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise refusal
+    try:
+        amount = Decimal(value).quantize(Decimal("0.01"))
+    except ArithmeticError as error:
+        raise refusal from error
+    if amount.is_nan():
+        raise refusal
+    return amount

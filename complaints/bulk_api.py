@@ -14,7 +14,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.bodies import MEGABYTE, TooLarge, _length, _stream, _too_large
+from common.bodies import MEGABYTE, TooLarge, length_of, stream_of, too_large
 from common.errors import BadInput
 from common.problems import Problem, pointer
 from complaints.importing.engine import BadRow, Importer, Reason
@@ -135,15 +135,15 @@ class BulkFilingView(ApiView):
 @contextmanager
 def _spooled(request: HttpRequest) -> Iterator[tuple[BinaryIO, bytes]]:
     """Keep the body on disk for a while, and give it with its digest. Refuses one that is too large, or ends early."""
-    if _length(request) > BODY_LIMIT:
-        raise _too_large(BODY_LIMIT)
-    stream, digest, size = _stream(request), sha256(), 0
+    if length_of(request) > BODY_LIMIT:
+        raise too_large(BODY_LIMIT)
+    stream, digest, size = stream_of(request), sha256(), 0
     with TemporaryFile() as body:
         try:
             while block := stream.read(BLOCK):
                 size += len(block)
                 if size > BODY_LIMIT:
-                    raise _too_large(BODY_LIMIT)
+                    raise too_large(BODY_LIMIT)
                 digest.update(block)
                 body.write(block)
         except UnreadablePostError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.db import transaction
@@ -164,7 +164,7 @@ def _refusal_of_handling(filing: Filing, handled: HandledElsewhere, *, now: date
 
 
 def _complaint(filing: Filing, program: MiniProgram, *, now: datetime, is_history: bool) -> Complaint:
-    filed_at = filing.filed_at or now
+    filed_at = (filing.filed_at or now).astimezone(UTC)  # hours added to a local time could gain or lose one
     return Complaint(
         complaint_no=new_complaint_no(filed_at),
         platform_id=program.platform_id,
@@ -201,7 +201,8 @@ def _insert(complaints: list[Complaint]) -> dict[str, int]:
     """Insert what has no upstream id that is there already; return the new ones' ids by complaint number."""
     if not any(complaint.upstream_id for complaint in complaints):
         return {each.complaint_no: each.pk for each in Complaint.objects.bulk_create(complaints)}
-    Complaint.objects.bulk_create(complaints, ignore_conflicts=True)
+    # In one order for everybody: two transactions that insert the same ids crosswise would wait for each other.
+    Complaint.objects.bulk_create(sorted(complaints, key=lambda each: each.upstream_id), ignore_conflicts=True)
     numbers = [complaint.complaint_no for complaint in complaints]
     return dict(Complaint.objects.filter(complaint_no__in=numbers).values_list("complaint_no", "pk"))
 

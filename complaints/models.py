@@ -78,6 +78,7 @@ class Complaint(models.Model):
             ),
             models.Index(fields=["merchant", "status", "-filed_at", "-id"], name="complaint_by_status"),
             models.Index(fields=["merchant", "-filed_at", "-id"], name="complaint_by_filed"),
+            models.Index(fields=["platform", "-filed_at", "-id"], name="complaint_by_platform"),
             # For the search: each number whole, or by how it starts, whatever the collation of the database.
             models.Index(fields=["merchant", "trade_no"], name="complaint_by_trade_no", opclasses=BY_START),
             models.Index(

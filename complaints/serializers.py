@@ -82,7 +82,7 @@ class FilingWithPicturesSerializer(FilingSerializer):
 
 
 class HandledFilingSerializer(FilingSerializer):
-    """A complaint that may have been handled before it came here; only imports take these."""
+    """A complaint that may have been handled before it came here; imports and the bulk API take these."""
 
     handled_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     handling_method = serializers.ChoiceField(Method.values, required=False, allow_blank=True, default="")

@@ -7,7 +7,7 @@ what is incomplete is `BadInput`. When a verb refuses, nothing has changed.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
@@ -80,7 +80,7 @@ def leave_message(
     """
     complaint = _locked(complaint_id)
     require(actor, "leave_message", complaint)
-    COMPLAINT.target("leave_message", complaint.status, to=complaint.status)
+    COMPLAINT.target("leave_message", complaint.status)
     text = text.strip()
     if not text and not evidence:
         raise BadInput(_("Write a message, or add a picture."), field="text")
@@ -213,5 +213,5 @@ def finish_clock(complaint: Complaint, *, handled_at: datetime) -> Deadline:
         complaint_id=complaint.pk,
         merchant_id=complaint.merchant_id,
         mini_program_id=complaint.mini_program_id,
-        due_at=handled_at + policy_at(handled_at).finish_after,
+        due_at=handled_at.astimezone(UTC) + policy_at(handled_at).finish_after,
     )

@@ -30,6 +30,6 @@ COMPLAINT = MoveTable(
         Move("finish", (Status.HANDLED,), (Status.FINISHED,)),
         Move("cancel", OPEN, (Status.CANCELLED,)),
         Move("close", OPEN, (Status.CLOSED,)),
-        Move("leave_message", OPEN, OPEN),
+        Move("leave_message", OPEN),
     ],
 )

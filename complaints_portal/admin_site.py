@@ -9,6 +9,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
+from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -23,6 +24,9 @@ from penalties.states import Kind
 
 ORDER = ("appeals", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
 """The daily work first; what frameworks bring comes after."""
+
+HIDDEN = ("mfa.authenticator",)
+"""The second factors of people: whoever reads one can sign in as them."""
 
 
 NUMBERS_KEY = "staff-numbers"
@@ -62,6 +66,12 @@ class PortalAdminSite(AdminSite):
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:  # type: ignore[override]
         return redirect("account_change_password")
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Register models as usual, all but the hidden ones."""
+        models: list[Any] = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else list(model_or_iterable)
+        shown = [model for model in models if model._meta.label_lower not in HIDDEN]  # noqa: SLF001 (Django's own API)
+        super().register(shown, admin_class, **options)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         apps = super().get_app_list(request, app_label)

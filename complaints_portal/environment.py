@@ -58,14 +58,14 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]  # django-environ
             scheme = address.partition(":")[0].lower()
             if scheme not in DATABASE_SCHEMES:
                 raise ValueError(scheme)
-            return dict(self.db_url_config(address))
+            return with_host(dict(self.db_url_config(address)))
         except ValueError:
             self.note(
                 var,
                 f"{var} must be the address of a PostgreSQL database, the only kind that the portal runs on.",
                 "Write postgres://user:password@host:5432/name.",
             )
-        return dict(self.db_url_config(default))
+        return with_host(dict(self.db_url_config(default)))
 
     def mail(self, var: str, *, default: str) -> dict[str, Any]:
         """Return Django's mail settings from an address such as `smtp+tls://user:password@host:587`."""
@@ -99,3 +99,10 @@ def _list(text: str) -> list[str]:
 
 _READERS: dict[Any, Callable[[str], Any]] = {int: int, bool: _truth, list: _list}
 _KINDS: dict[Any, str] = {int: "a whole number", bool: "true or false"}
+
+
+def with_host(database: dict[str, Any]) -> dict[str, Any]:
+    """Put the directory of a socket, `?host=…` in the address, where `manage.py dbshell` looks for it too."""
+    options = dict(database.get("OPTIONS", {}))
+    host = options.pop("host", "")
+    return database | {"OPTIONS": options, "HOST": host or database.get("HOST", "")}

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 from common.admin import RecordAdmin
 from common.errors import PortalError
 from common.wording import span_words
-from deadlines.calendar import published_through
+from deadlines.calendar import published_through, reach
 from deadlines.calendar_import import LARGEST, Published, UnusableCalendar, preview, publish_year, read_year
 from deadlines.models import Deadline, SweepRun, WorkDay
 
@@ -119,7 +119,9 @@ class WorkDayAdmin(RecordAdmin):
         return [path("import/", view, name="deadlines_workday_import"), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        more = {"may_import": _may_import(request), "published_through": published_through()}
+        through = published_through()
+        soon = reach(through, now=request.now).runs_out_soon  # type: ignore[attr-defined]  # set by arrival_middleware
+        more = {"may_import": _may_import(request), "published_through": through, "runs_out_soon": soon}
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def import_year(self, request: HttpRequest) -> HttpResponse:

@@ -19,18 +19,16 @@ ISSUE = """
             merchant_id, mini_program_id, points, %(in_effect)s, due_at, %(issued_at)s, %(appeal_by)s, %(run_id)s
         FROM taken
         ON CONFLICT (kind, subject_id, round) DO NOTHING
-        RETURNING id, penalty_no, kind, complaint_id, merchant_id, mini_program_id, points, status, issued_at, appeal_by
+        RETURNING id, complaint_id, merchant_id, mini_program_id, status, issued_at, appeal_by,
+            jsonb_build_object('penalty_no', penalty_no, 'kind', kind, 'points', points) AS facts
     ), lines AS (
         INSERT INTO complaints_historyline (complaint_id, noun, noun_id, verb, from_state, to_state, actor_kind,
             actor_name, at, detail)
-        SELECT complaint_id, 'penalty', id, 'issue', '', status, %(actor_kind)s, %(actor_name)s, issued_at,
-            jsonb_build_object('penalty_no', penalty_no, 'kind', kind, 'points', points)
+        SELECT complaint_id, 'penalty', id, 'issue', '', status, %(actor_kind)s, %(actor_name)s, issued_at, facts
         FROM acted
     ), events AS (
         INSERT INTO notifications_event (name, merchant_id, subject_id, at, payload)
-        SELECT 'penalty.issued', merchant_id, id, issued_at,
-            jsonb_build_object('penalty_no', penalty_no, 'kind', kind, 'points', points)
-        FROM acted
+        SELECT 'penalty.issued', merchant_id, id, issued_at, facts FROM acted
     ), windows AS (
         INSERT INTO deadlines_deadline (kind, subject_id, complaint_id, merchant_id, mini_program_id, round, points,
             due_at)

@@ -4,7 +4,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
-from xml.etree.ElementTree import ParseError
 
 import openpyxl
 from django.utils.translation import gettext_lazy as _
@@ -15,9 +14,19 @@ from complaints.importing.rows import Row, UnusableFile
 
 DIGITS_KEPT = 15
 """Excel keeps so many digits of a number, and makes zeros of the rest."""
-TEXT_LIMIT = 128 * 1024 * 1024
+TEXT_LIMIT = 32 * 1024 * 1024
 """Bytes. The texts of a workbook stand in one table that has to be read whole; larger ones are better sent as CSV."""
-UNREADABLE = (zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError, KeyError, ValueError, OSError, EOFError)
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    InvalidFileException,
+    SyntaxError,
+    KeyError,
+    ValueError,
+    OSError,
+    EOFError,
+)
+"""What a damaged workbook raises; XML that is not well-formed is a `SyntaxError`."""
 
 
 class WorkbookRows:

@@ -32,10 +32,12 @@ def of(found: Mapping[Any, Any], complaint: Complaint) -> Any:
 def handling_clock(context: template.Context, complaint: Complaint, *, large: bool = False) -> dict[str, Any]:
     """The clock of a complaint: it runs while the complaint is pending, and stands when it was handled or ended."""
     handling = getattr(complaint, "handling", None)
+    ended_at = complaint.ended_at
     return {
         "complaint": complaint,
+        "ended_first": handling is None and ended_at is not None and ended_at <= complaint.handle_by,
         "is_pending": complaint.status == Status.PENDING,
-        "stopped_at": handling.handled_at if handling else complaint.ended_at,
+        "stopped_at": handling.handled_at if handling else ended_at,
         "large": large,
         "now": context["now"],
     }

@@ -4,6 +4,7 @@ import tomllib
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 
 from complaints.importing import mapping_files
 from complaints.importing.columns import ALIASES, field_of, known_fields
@@ -79,9 +80,10 @@ def test_a_mapping_says_what_it_lacks_or_does_not_know():
         ({"fields": whole, "platform": {"code": "a"}}, "`code` and `name`"),
     ]
     for document, sentence in documents:
-        with pytest.raises(BadMapping) as refusal:
+        with pytest.raises(BadMapping) as refusal, override("en"):
             mapping_files.read(document)
-        assert sentence in str(refusal.value)
+        with override("en"):
+            assert sentence in str(refusal.value)
 
 
 def test_a_mapping_that_is_not_there_is_refused_with_those_that_ship():

@@ -16,6 +16,7 @@ from complaints.models import Complaint, Handling, HistoryLine, Message
 from complaints.states import Status
 from complaints_portal import demo
 from complaints_portal.demo_appeals import APPEALED
+from complaints_portal.demo_cases import CASES
 from deadlines.models import Deadline, SweepRun
 from merchants.models import ApiKey, Merchant, User
 from penalties.models import Penalty
@@ -84,7 +85,7 @@ class TestWhatIsSeeded:
         assert Counter(first) == {"file": Complaint.objects.count()}
 
     def test_the_same_now_gives_the_same_cases(self):
-        assert Complaint.objects.order_by("filed_at").first().trade_no == "202602282200036813893843"
+        assert Complaint.objects.earliest("filed_at").trade_no == "202602282200036813893843"
 
     def test_the_logins_are_what_they_say(self):
         for login in demo.LOGINS:
@@ -104,14 +105,14 @@ def test_the_command_prints_the_logins_and_a_key_once():
     assert "cpk_" not in again
     with pytest.raises(CommandError, match="there already"):
         run()
-    assert Complaint.objects.count() == len(demo.CASES)
+    assert Complaint.objects.count() == len(CASES)
 
 
 def test_more_complaints_are_added_to_what_is_there():
     run("--complaints", "250")
-    assert Complaint.objects.count() == len(demo.CASES) + 250
+    assert Complaint.objects.count() == len(CASES) + 250
     run("--complaints", "30")
-    assert Complaint.objects.count() == len(demo.CASES) + 280
+    assert Complaint.objects.count() == len(CASES) + 280
     assert not Deadline.objects.filter(kind="handle", due_at__lt=SweepRun.objects.latest("cut_off").cut_off).exists()
 
 

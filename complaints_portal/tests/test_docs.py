@@ -24,7 +24,9 @@ def variables_read():
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name("env")), args=[ast.Constant(str(name)), *_]):
                     found.add(name)
-                case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="environ")), args=[ast.Constant(name), *_]):
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Attribute(attr="environ")), args=[ast.Constant(str(name)), *_]
+                ):
                     found.add(name)
                 case ast.Compare(left=ast.Constant(str(name)), comparators=[ast.Attribute(attr="environ")]):
                     found.add(name)

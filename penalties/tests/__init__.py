@@ -1,1 +1,1 @@
-"""Tests of penalties."""
+"""Tests of the penalties."""

@@ -1,0 +1,223 @@
+"""Every address of the portal, with every kind of caller, answers as the table in `doors_table.py` says.
+
+An address that is missing in the table fails, and so does one that the table has and the portal has not. After each
+refusal every table of the database is the same to the letter. Each request is undone before the next one.
+"""
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, transaction
+from django.test import Client
+
+from complaints.tests.factories import (
+    file_at,
+    make_member,
+    make_merchant,
+    make_platform,
+    make_program,
+    make_user,
+    platform_actor,
+)
+from complaints_portal.demo_pictures import draw
+from complaints_portal.tests.doors_table import ADMIN_CALLERS, CALLERS, expected
+from complaints_portal.tests.walking import Door, doors
+from deadlines.sweeping import run_sweep
+from evidence.models import Evidence
+from evidence.services import keep_pictures
+from merchants.authentication import new_api_key
+from merchants.models import Grant, User
+
+FILED = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
+SIGN_IN = ("/accounts/login/?next=", "/admin/login/?next=")
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+REFUND = {"method": "other_refund", "refund_amount": "128.00", "refund_reference": "R-1"}
+BODIES = {
+    "complaints:handle": REFUND,
+    "complaints:leave_message": {"text": "On its way."},
+    "set_theme": {"theme": "dark"},
+    "set_language": {"language": "en"},
+    "api:handle": REFUND,
+    "api:messages": {"text": "On its way."},
+    "api:contest": {"reason": "Nothing came."},
+    "api:cancel": {"reason": "Settled."},
+    "api:close": {"reason": "Twice the same."},
+}
+"""What a POST says where it must be complete for the refusal to be about the caller."""
+
+ANYTHING = {
+    "id": "1",
+    "content_type_id": "1",
+    "object_id": "0",
+    "app_label": "complaints/",
+    "key": "confirm-email/nothing/",
+    "uidb36": "password/reset/key/1-nothing/",
+    "url": "no/such/page/",
+    "anything": "v1/no-such-thing/",
+}
+
+LEFT_OUT = {"auth_permission", "django_content_type", "django_session"}
+"""The first two are written by migrations only and are the longest; a session may note where a person was going."""
+
+
+class World:
+    """Merchant A with a complaint that waits, merchant B beside it, and everybody who may knock."""
+
+    def __init__(self) -> None:
+        platform = make_platform()
+        self.a, self.b = make_merchant("A", platform=platform), make_merchant("B", platform=platform)
+        self.program = make_program(merchant=self.a)
+        self.complaint = file_at(FILED, self.program)
+        file_at(FILED - timedelta(days=5), self.program)
+        run_sweep("handle", cut_off=FILED, issued_at=FILED, ran_by="test")  # there is a penalty, of the other complaint
+        (self.picture,) = keep_pictures(
+            [draw("receipt", 1)],
+            platform_id=platform.pk,
+            merchant_id=self.a.pk,
+            actor=platform_actor(platform),
+            now=FILED,
+        )
+        people = {
+            "viewer": make_member(self.a, Grant.VIEW),
+            "handler": make_member(self.a, Grant.VIEW, Grant.HANDLE),
+            "newcomer": make_member(self.a),
+            "neighbour": make_member(self.b, is_administrator=True),
+            "staff": make_user(is_staff=True),
+            "superuser": make_user(is_staff=True, is_superuser=True),
+        }
+        self.cookies = {name: session_of(user) for name, user in people.items()}
+        keys: dict[str, dict[str, Any]] = {
+            "platform_key": {"platform": platform},
+            "key_a": {"platform": platform, "merchant": self.a},
+            "key_b": {"platform": platform, "merchant": self.b},
+            "foreign_key": {"platform": make_platform()},
+        }
+        self.keys = {name: new_api_key(name, **whose, now=FILED)[1] for name, whose in keys.items()}
+        self.values = {**ANYTHING, "complaint_no": self.complaint.complaint_no, "token": self.picture.token}
+        self.client = Client(raise_request_exception=False)  # one for all: to make one costs more than a request
+        self.before = contents()
+
+    def ask(self, caller: str, method: str, door: Door) -> str:
+        """Knock once as this caller and return the status, or `login` where one is asked to sign in.
+
+        A refusal must have changed nothing; whatever else was changed is undone.
+        """
+        client = self.client
+        client.cookies.clear()
+        headers = {"accept-language": "en"}
+        if caller in self.cookies:
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.cookies[caller]
+        if caller in self.keys:
+            headers["authorization"] = f"Bearer {self.keys[caller]}"
+        body = self.body(door) if method == "POST" else {}
+        written = rows_written()
+        with transaction.atomic():
+            ask = client.get if method == "GET" else client.post
+            response = ask(door.address(self.values_of(door)), headers=headers, **body)
+            sent_to = response.headers.get("Location", "")
+            answer = "login" if sent_to.startswith(SIGN_IN) else str(response.status_code)
+            if (answer == "login" or response.status_code >= 400) and rows_written() != written:
+                assert contents() == self.before, f"{caller} was refused {method} {door.name}, and something changed"
+            if response.streaming:
+                response.getvalue()  # closes the file
+            transaction.set_rollback(True)
+        return answer
+
+    def values_of(self, door: Door) -> dict[str, str]:
+        """Return what fills the path: the case of merchant A, or in admin the first row of the model."""
+        row = apps.get_model(*door.model).objects.order_by("pk").first() if door.model else None
+        return {**self.values, "object_id": str(row.pk), "id": str(row.pk)} if row else self.values
+
+    def body(self, door: Door) -> dict[str, Any]:
+        if door.name == "api:complaints":
+            given = {"app_id": self.program.app_id, "trade_no": "1", "trade_amount": "9.00"}
+            given |= {"dispute_type": "not delivered", "description": "Nothing came."}
+        else:
+            given = BODIES.get(door.name, {})
+        if door.name == "switch_merchant":
+            given = {"merchant": str(self.a.pk)}
+        if door.name == "api:bulk":
+            return {"data": json.dumps(BODIES), "content_type": "application/x-ndjson"}
+        if door.name.startswith("api:"):
+            return {"data": json.dumps(given), "content_type": "application/json"}
+        return {"data": given}
+
+
+def session_of(user: User) -> str:
+    """Sign a person in and return their cookie."""
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def rows_written() -> int:
+    """Return how many rows this transaction wrote, also those that it took back; costs little."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_xact_user_tables")
+        return int(cursor.fetchone()[0])
+
+
+def contents() -> tuple[tuple[str, str], ...]:
+    """Return a fingerprint of each table, so that a row that was added, changed or removed shows."""
+    tables = sorted({each._meta.db_table for each in apps.get_models(include_auto_created=True)} - LEFT_OUT)
+    prints = ", ".join(f"(SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {table} t)" for table in tables)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {prints}")
+        return tuple(zip(tables, cursor.fetchone(), strict=True))
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    """Thousands of requests; nobody reads their lines."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def world(db) -> World:
+    return World()
+
+
+def test_the_table_names_every_address_and_no_other():
+    assert [door.name for door in doors()] == list(dict.fromkeys(door.name for door in doors())), "a name stands twice"
+    assert {door.name for door in doors()} == set(expected())
+
+
+def test_a_hole_would_show(world, monkeypatch):
+    monkeypatch.setattr("evidence.views.visible_to", lambda actor: Evidence.objects.all())
+    (door,) = (door for door in doors() if door.name == "evidence:show")
+    assert expected()["evidence:show"]["GET", "neighbour"] == "404"
+    assert world.ask("neighbour", "GET", door) == "200"
+
+
+def test_a_refusal_that_changes_something_would_show(world, monkeypatch):
+    monkeypatch.setattr("evidence.views.visible_to", lambda actor: spoil())
+    (door,) = (door for door in doors() if door.name == "evidence:show")
+    with pytest.raises(AssertionError, match="something changed"):
+        world.ask("neighbour", "GET", door)
+
+
+def spoil():
+    """Write into a row, and show nothing."""
+    Evidence.objects.update(name="spoilt.jpg")
+    return Evidence.objects.none()
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_every_door_answers_this_caller_as_the_table_says(world, caller):
+    table = expected()
+    wrong = []
+    for door in doors():
+        if door.model and caller not in ADMIN_CALLERS:
+            continue
+        for method in ("GET", "POST"):
+            answer, wanted = world.ask(caller, method, door), table.get(door.name, {}).get((method, caller))
+            if answer != wanted:
+                wrong.append(f"{method} {door.name}: {answer}, the table says {wanted}")
+    assert not wrong, "\n".join(wrong)

@@ -1,0 +1,142 @@
+"""What must always be true of the data, each as one statement that finds what breaks it.
+
+References that no foreign key guards (because sweeps insert those rows by the hundred thousand) are looked at here.
+"""
+
+from dataclasses import dataclass, field
+
+from django.db import connection
+
+EXAMPLES = 10
+"""So many of the rows that break an invariant are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A sentence that must be true, and the statement that returns the name of each row that makes it false."""
+
+    name: str
+    sentence: str
+    broken_by: str
+
+
+@dataclass(slots=True)
+class Finding:
+    """How many rows break an invariant, and the names of the first of them."""
+
+    invariant: Invariant
+    count: int
+    examples: list[str] = field(default_factory=list)
+
+
+INVARIANTS = [
+    Invariant(
+        "one_penalty_per_obligation",
+        "A missed obligation has exactly one penalty.",
+        """
+        SELECT kind || ' ' || subject_id || ' round ' || round FROM penalties_penalty
+        GROUP BY kind, subject_id, round HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "no_penalty_in_time",
+        "Nobody is penalised for what was handled in time.",
+        """
+        SELECT penalty.penalty_no FROM penalties_penalty AS penalty
+        JOIN complaints_handling AS handling ON handling.complaint_id = penalty.complaint_id
+        WHERE penalty.kind = 'complaint_timeout' AND handling.in_time
+        """,
+    ),
+    Invariant(
+        "missed_means_late",
+        "What was handled late has a penalty, or its clock still waits for the sweep.",
+        """
+        SELECT complaint.complaint_no FROM complaints_handling AS handling
+        JOIN complaints_complaint AS complaint ON complaint.id = handling.complaint_id
+        WHERE NOT handling.in_time AND NOT complaint.is_history
+            AND NOT EXISTS (SELECT FROM penalties_penalty AS penalty
+                WHERE penalty.kind = 'complaint_timeout' AND penalty.subject_id = complaint.id)
+            AND NOT EXISTS (SELECT FROM deadlines_deadline AS clock
+                WHERE clock.kind = 'handle' AND clock.subject_id = complaint.id)
+        """,
+    ),
+    Invariant(
+        "pending_has_a_clock",
+        "A pending complaint has its clock, or the penalty for missing it.",
+        """
+        SELECT complaint.complaint_no FROM complaints_complaint AS complaint
+        WHERE complaint.status = 'pending' AND NOT complaint.is_history
+            AND NOT EXISTS (SELECT FROM deadlines_deadline AS clock
+                WHERE clock.kind = 'handle' AND clock.subject_id = complaint.id)
+            AND NOT EXISTS (SELECT FROM penalties_penalty AS penalty
+                WHERE penalty.kind = 'complaint_timeout' AND penalty.subject_id = complaint.id)
+        """,
+    ),
+    Invariant(
+        "clock_agrees_with_complaint",
+        "A clock is about a complaint that exists, of the same merchant and mini program, with the same deadline.",
+        """
+        SELECT clock.kind || ' ' || clock.subject_id FROM deadlines_deadline AS clock
+        LEFT JOIN complaints_complaint AS complaint ON complaint.id = clock.complaint_id
+        WHERE complaint.id IS NULL OR complaint.merchant_id <> clock.merchant_id
+            OR complaint.mini_program_id <> clock.mini_program_id
+            OR (clock.kind = 'handle' AND complaint.handle_by <> clock.due_at)
+        """,
+    ),
+    Invariant(
+        "penalty_agrees_with_complaint",
+        "A penalty is about a complaint that exists, of the same merchant and mini program.",
+        """
+        SELECT penalty.penalty_no FROM penalties_penalty AS penalty
+        LEFT JOIN complaints_complaint AS complaint ON complaint.id = penalty.complaint_id
+        WHERE complaint.id IS NULL OR complaint.merchant_id <> penalty.merchant_id
+            OR complaint.mini_program_id <> penalty.mini_program_id
+        """,
+    ),
+    Invariant(
+        "open_window_has_a_clock",
+        "A penalty in effect whose window is not closed has its clock, ending when the penalty says.",
+        """
+        SELECT penalty.penalty_no FROM penalties_penalty AS penalty
+        LEFT JOIN deadlines_deadline AS clock ON clock.kind = 'appeal' AND clock.subject_id = penalty.id
+        WHERE penalty.status = 'in_effect' AND penalty.window_closed_at IS NULL
+            AND clock.due_at IS DISTINCT FROM penalty.appeal_by
+        """,
+    ),
+    Invariant(
+        "history_is_unbroken",
+        "Each move of a complaint starts from the state that the one before it led to.",
+        """
+        SELECT 'complaint ' || complaint_id || ', line ' || id FROM (
+            SELECT id, complaint_id, from_state,
+                lag(to_state, 1, '') OVER (PARTITION BY complaint_id ORDER BY id) AS led_to
+            FROM complaints_historyline WHERE noun = 'complaint'
+        ) AS line WHERE from_state <> led_to
+        """,
+    ),
+    Invariant(
+        "history_ends_in_the_status",
+        "The last move of a complaint led to the status that it has.",
+        """
+        SELECT complaint.complaint_no FROM complaints_complaint AS complaint
+        LEFT JOIN LATERAL (
+            SELECT to_state FROM complaints_historyline AS line
+            WHERE line.complaint_id = complaint.id AND line.noun = 'complaint' ORDER BY line.id DESC LIMIT 1
+        ) AS last ON true
+        WHERE last.to_state IS DISTINCT FROM complaint.status
+        """,
+    ),
+]
+
+
+def verify() -> list[Finding]:
+    """Look at every invariant, each with one statement over whole tables."""
+    findings = []
+    with connection.cursor() as cursor:
+        for invariant in INVARIANTS:
+            cursor.execute(
+                f"SELECT count(*) OVER (), broken.* FROM ({invariant.broken_by}) AS broken LIMIT {EXAMPLES}"  # noqa: S608
+            )
+            rows = cursor.fetchall()
+            findings.append(Finding(invariant, rows[0][0] if rows else 0, [name for _count, name in rows]))
+    return findings
