@@ -5,7 +5,7 @@ import re
 import pytest
 from django.contrib.auth.models import Group
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from appeals.models import Appeal
 from appeals.tests.seeded import seed
@@ -18,7 +18,7 @@ from evidence.tests.making import png
 from merchants.models import User
 from penalties.models import Penalty
 
-RECORD = {"name": "refund.png", "mimeType": "image/png", "buffer": png()}
+RECORD: FilePayload = {"name": "refund.png", "mimeType": "image/png", "buffer": png()}
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Barrier, Event
 from typing import Any
 
@@ -284,8 +285,8 @@ def test_a_withdrawal_and_a_decision_at_once_leave_one_of_them():
         services.claim(appeal.pk, actor=staff(li), now=CLAIMED)
         member = merchant_of(appeal.penalty)
         calls: list[Callable[[], Any]] = [
-            lambda appeal=appeal, member=member: services.withdraw(appeal.pk, actor=member, now=DECIDED),
-            lambda appeal=appeal: services.approve(appeal.pk, APPROVE, actor=staff(li), now=DECIDED),
+            partial(services.withdraw, appeal.pk, actor=member, now=DECIDED),
+            partial(services.approve, appeal.pk, APPROVE, actor=staff(li), now=DECIDED),
         ]
         if number % 2:
             calls.reverse()

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 def _calendar(db):
     publish_the_known_years()
 
+
 WINDOWS = [
     # kind, issued, the window's end: 168 h and 720 h later, both across the year's summer-time changes elsewhere.
     ("complaint_timeout", "2026-10-24T09:00:00+08:00", "2026-10-31T09:00:00+08:00"),

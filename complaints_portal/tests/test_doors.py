@@ -15,13 +15,16 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 
+from appeals.services import AppealInput, submit
 from complaints.tests.factories import (
     file_at,
     make_member,
     make_merchant,
+    make_picture,
     make_platform,
     make_program,
     make_user,
+    member_actor,
     platform_actor,
 )
 from complaints_portal.demo_pictures import draw
@@ -32,6 +35,7 @@ from evidence.models import Evidence
 from evidence.services import keep_pictures
 from merchants.authentication import new_api_key
 from merchants.models import Grant, User
+from penalties.models import Penalty
 
 FILED = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 SIGN_IN = ("/accounts/login/?next=", "/admin/login/?next=")
@@ -47,6 +51,9 @@ BODIES = {
     "api:contest": {"reason": "Nothing came."},
     "api:cancel": {"reason": "Settled."},
     "api:close": {"reason": "Twice the same."},
+    "appeals:supplement": {"supplement": "More."},
+    "api:submit_appeal": {"description": "Solved."},
+    "api:supplement": {"supplement": "More."},
 }
 """What a POST says where it must be complete for the refusal to be about the caller."""
 
@@ -59,6 +66,7 @@ ANYTHING = {
     "uidb36": "password/reset/key/1-nothing/",
     "url": "no/such/page/",
     "anything": "v1/no-such-thing/",
+    "verb": "approve",
 }
 
 LEFT_OUT = {"auth_permission", "django_content_type", "django_session"}
@@ -73,8 +81,15 @@ class World:
         self.a, self.b = make_merchant("A", platform=platform), make_merchant("B", platform=platform)
         self.program = make_program(merchant=self.a)
         self.complaint = file_at(FILED, self.program)
-        file_at(FILED - timedelta(days=5), self.program)
-        run_sweep("handle", cut_off=FILED, issued_at=FILED, ran_by="test")  # there is a penalty, of the other complaint
+        missed = [file_at(FILED - timedelta(days=days), self.program) for days in (5, 6)]
+        run_sweep("handle", cut_off=FILED, issued_at=FILED, ran_by="test")
+        self.penalty, appealed = (Penalty.objects.get(complaint=complaint) for complaint in missed)
+        self.appeal = submit(
+            appealed.pk,
+            AppealInput(description="Solved.", evidence=[make_picture(self.a)], knowingly=True),
+            actor=member_actor(self.a),
+            now=FILED,
+        )
         (self.picture,) = keep_pictures(
             [draw("receipt", 1)],
             platform_id=platform.pk,
@@ -98,7 +113,15 @@ class World:
             "foreign_key": {"platform": make_platform()},
         }
         self.keys = {name: new_api_key(name, **whose, now=FILED)[1] for name, whose in keys.items()}
-        self.values = {**ANYTHING, "complaint_no": self.complaint.complaint_no, "token": self.picture.token}
+        self.values = {
+            **ANYTHING,
+            "complaint_no": self.complaint.complaint_no,
+            "token": self.picture.token,
+            "penalty_no": self.penalty.penalty_no,
+            "appeal_id": str(self.appeal.pk),
+            "penalty_id": str(self.penalty.pk),
+            "run_id": str(self.penalty.sweep_run_id),
+        }
         self.client = Client(raise_request_exception=False)  # one for all: to make one costs more than a request
         self.before = contents()
 
