@@ -22,6 +22,6 @@ def baseline(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=201)
 
 
-urlpatterns = [path("baseline/", baseline), path("", include("complaints_portal.urls"))]
 settings.ROOT_URLCONF = __name__
 application = get_wsgi_application()
+urlpatterns = [path("baseline/", baseline), path("", include("complaints_portal.urls"))]  # needs the apps loaded

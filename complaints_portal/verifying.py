@@ -5,7 +5,7 @@ References that no foreign key guards (because sweeps insert those rows by the h
 
 from dataclasses import dataclass, field
 
-from django.db import connection
+from django.db import connection, transaction
 
 EXAMPLES = 10
 """So many of the rows that break an invariant are named."""
@@ -45,6 +45,40 @@ INVARIANTS = [
         SELECT penalty.penalty_no FROM penalties_penalty AS penalty
         JOIN complaints_handling AS handling ON handling.complaint_id = penalty.complaint_id
         WHERE penalty.kind = 'complaint_timeout' AND handling.in_time
+        """,
+    ),
+    Invariant(
+        "no_penalty_for_what_ended_in_time",
+        "Nobody is penalised for a complaint that was withdrawn or closed in time, or taken in as history.",
+        """
+        SELECT penalty.penalty_no FROM penalties_penalty AS penalty
+        JOIN complaints_complaint AS complaint ON complaint.id = penalty.complaint_id
+        WHERE penalty.kind = 'complaint_timeout'
+            AND (complaint.is_history OR complaint.ended_at <= complaint.handle_by)
+        """,
+    ),
+    Invariant(
+        "no_clock_in_time",
+        "No clock runs on for a complaint that was handled, withdrawn or closed in time, or is penalised already.",
+        """
+        SELECT complaint.complaint_no FROM deadlines_deadline AS clock
+        JOIN complaints_complaint AS complaint ON complaint.id = clock.subject_id
+        LEFT JOIN complaints_handling AS handling ON handling.complaint_id = complaint.id
+        WHERE clock.kind = 'handle' AND (handling.in_time OR complaint.ended_at <= complaint.handle_by
+            OR EXISTS (SELECT FROM penalties_penalty AS penalty
+                WHERE penalty.kind = 'complaint_timeout' AND penalty.subject_id = complaint.id))
+        """,
+    ),
+    Invariant(
+        "penalty_is_told",
+        "Each penalty has one line of history and one event that say that it was issued.",
+        """
+        SELECT penalty.penalty_no FROM penalties_penalty AS penalty
+        LEFT JOIN (SELECT noun_id, count(*) AS lines FROM complaints_historyline
+            WHERE noun = 'penalty' AND verb = 'issue' GROUP BY noun_id) AS line ON line.noun_id = penalty.id
+        LEFT JOIN (SELECT subject_id, count(*) AS events FROM notifications_event
+            WHERE name = 'penalty.issued' GROUP BY subject_id) AS event ON event.subject_id = penalty.id
+        WHERE lines IS DISTINCT FROM 1 OR events IS DISTINCT FROM 1
         """,
     ),
     Invariant(
@@ -104,6 +138,25 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        "appeal_clock_has_a_penalty",
+        "An appeal clock is about a penalty whose window is open.",
+        """
+        SELECT 'appeal ' || clock.subject_id FROM deadlines_deadline AS clock
+        LEFT JOIN penalties_penalty AS penalty ON penalty.id = clock.subject_id
+        WHERE clock.kind = 'appeal' AND (penalty.id IS NULL OR penalty.window_closed_at IS NOT NULL)
+        """,
+    ),
+    Invariant(
+        "handled_has_a_finish_clock",
+        "A handled complaint has the clock after which it finishes by itself.",
+        """
+        SELECT complaint.complaint_no FROM complaints_complaint AS complaint
+        WHERE complaint.status = 'handled' AND NOT complaint.is_history
+            AND NOT EXISTS (SELECT FROM deadlines_deadline AS clock
+                WHERE clock.kind = 'finish' AND clock.subject_id = complaint.id)
+        """,
+    ),
+    Invariant(
         "history_is_unbroken",
         "Each move of a complaint starts from the state that the one before it led to.",
         """
@@ -130,9 +183,11 @@ INVARIANTS = [
 
 
 def verify() -> list[Finding]:
-    """Look at every invariant, each with one statement over whole tables."""
+    """Look at every invariant, each with one statement over whole tables, all at the same moment of the data."""
     findings = []
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        if len(connection.atomic_blocks) == 1:  # else somebody has looked at the data in this transaction already
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         for invariant in INVARIANTS:
             cursor.execute(
                 f"SELECT count(*) OVER (), broken.* FROM ({invariant.broken_by}) AS broken LIMIT {EXAMPLES}"  # noqa: S608

@@ -14,6 +14,22 @@ from notifications.models import Event
 LONGEST = f"{2**63}-{2**63}"
 
 
+OLDEST_OPEN = """
+    (SELECT least(
+        pg_current_xact_id_if_assigned()::text::bigint,
+        (SELECT min(open::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS open WHERE NOT EXISTS (
+            SELECT FROM pg_locks AS held JOIN pg_stat_activity AS session USING (pid)
+            WHERE held.locktype = 'transactionid' AND held.granted AND held.mode = 'ExclusiveLock'
+                AND held.transactionid = open::xid
+                AND session.datid <> (SELECT oid FROM pg_database WHERE datname = current_database())
+        )),
+        pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+    ))
+"""
+"""The number of the oldest transaction that may yet write an event: one that is open, and not known to be at work in
+another database of the same server, whose events are not ours."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
     """A place in the stream of events: after the event `id` of the transaction `transaction`."""
@@ -49,7 +65,7 @@ def events_after(position: Position, *, actor: Actor, limit: int) -> list[Event]
     A transaction that is still open may yet commit an event with a smaller number, so the reader waits for the oldest
     open one: what is given out is complete up to there.
     """
-    oldest_open = RawSQL("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", [])
+    oldest_open = RawSQL(OLDEST_OPEN, [])  # noqa: S611 (a constant)
     after = Q(transaction__gt=position.transaction) | Q(transaction=position.transaction, id__gt=position.id)
     events = visible_to(actor).filter(after, transaction__gte=position.transaction, transaction__lt=oldest_open)
     return list(events.order_by("transaction", "id")[:limit])

@@ -18,6 +18,19 @@ BREAKS = {
         UPDATE penalties_penalty SET subject_id = (SELECT min(subject_id) FROM penalties_penalty)
     """,
     "no_penalty_in_time": "UPDATE complaints_handling SET in_time = true",
+    "no_penalty_for_what_ended_in_time": "UPDATE complaints_complaint SET status = 'cancelled', ended_at = handle_by",
+    "no_clock_in_time": """
+        INSERT INTO deadlines_deadline (kind, subject_id, complaint_id, merchant_id, mini_program_id, round, points,
+            due_at)
+        SELECT 'handle', id, id, merchant_id, mini_program_id, 1, 1, handle_by FROM complaints_complaint
+        ON CONFLICT DO NOTHING
+    """,
+    "penalty_is_told": """
+        ALTER TABLE notifications_event DISABLE TRIGGER USER;
+        DELETE FROM notifications_event WHERE name = 'penalty.issued'
+    """,
+    "appeal_clock_has_a_penalty": "UPDATE penalties_penalty SET window_closed_at = issued_at",
+    "handled_has_a_finish_clock": "DELETE FROM deadlines_deadline WHERE kind = 'finish'",
     "missed_means_late": """
         UPDATE complaints_handling SET in_time = false;
         DELETE FROM deadlines_deadline WHERE kind = 'handle'
