@@ -78,13 +78,14 @@ PENALTY_MOVES = {
     ("uphold", "under_appeal"): "in_effect",
     ("revoke", "in_effect"): "revoked",
     ("revoke", "under_appeal"): "revoked",
+    ("reinstate", "revoked"): "in_effect",
 }
-"""From design.md, 5; whatever is not here is refused."""
+"""From design.md, 5, and `reinstate`, which corrects a wrong revocation; whatever is not here is refused."""
 
 
 @pytest.mark.parametrize(
     ("verb", "state"),
-    list(itertools.product(["appeal", "uphold", "revoke"], ["in_effect", "under_appeal", "revoked"])),
+    list(itertools.product(["appeal", "uphold", "revoke", "reinstate"], ["in_effect", "under_appeal", "revoked"])),
 )
 def test_a_penalty_moves_as_the_design_says_and_not_otherwise(verb, state):
     expected = PENALTY_MOVES.get((verb, state))
@@ -97,5 +98,5 @@ def test_a_penalty_moves_as_the_design_says_and_not_otherwise(verb, state):
 
 
 def test_the_table_of_penalties_has_no_other_verb_and_no_other_state():
-    assert set(PENALTY.moves) == {"appeal", "uphold", "revoke"}
+    assert set(PENALTY.moves) == {"appeal", "uphold", "revoke", "reinstate"}
     assert set(Status.values) == set(PENALTY.labels) == {"in_effect", "under_appeal", "revoked"}

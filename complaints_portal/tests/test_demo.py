@@ -105,14 +105,14 @@ def test_the_command_prints_the_logins_and_a_key_once():
     assert "cpk_" not in again
     with pytest.raises(CommandError, match="there already"):
         run()
-    assert Complaint.objects.count() == len(CASES)
+    assert Complaint.objects.count() == len(CASES) + len(APPEALED)
 
 
 def test_more_complaints_are_added_to_what_is_there():
     run("--complaints", "250")
-    assert Complaint.objects.count() == len(CASES) + 250
+    assert Complaint.objects.count() == len(CASES) + len(APPEALED) + 250
     run("--complaints", "30")
-    assert Complaint.objects.count() == len(CASES) + 280
+    assert Complaint.objects.count() == len(CASES) + len(APPEALED) + 280
     assert not Deadline.objects.filter(kind="handle", due_at__lt=SweepRun.objects.latest("cut_off").cut_off).exists()
 
 

@@ -155,7 +155,7 @@ def shell(script: str) -> list[str]:
 def test_lines_are_shown_behind_the_name_of_their_program(data_dir: Path) -> None:
     scene = Scene(data_dir)
     with pytest.raises(KeyboardInterrupt):
-        scene.play({"web": shell("echo up; printf half; exec sleep 60")}, until=lambda: "web    | up" in scene.lines)
+        scene.play({"web": shell("printf 'up\\nhalf'; exec sleep 60")}, until=lambda: "web    | up" in scene.lines)
     assert scene.lines == ["web    | up", "web    | half"]
 
 
