@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from appeals.reasons import Reason
 from appeals.states import OPEN, Status
-from deadlines.reviewing import Reviewed
+from deadlines.reviewing import ReplyText, Reviewed
 from evidence.models import Evidence
 from merchants.models import Merchant, MiniProgram, User
 from penalties.models import Penalty
@@ -101,8 +101,8 @@ class AppealDraft(models.Model):
         return f"{self.penalty} · {self.user}"
 
 
-class ReplyTemplate(models.Model):
-    """A text that staff start from when they answer a merchant, in both languages."""
+class ReplyTemplate(ReplyText):
+    """A text that staff start from when they answer about an appeal, in both languages."""
 
     class Verb(models.TextChoices):
         APPROVE = "approve", _("approve")
@@ -111,8 +111,6 @@ class ReplyTemplate(models.Model):
 
     verb = models.CharField(_("decision"), max_length=16, choices=Verb.choices)
     reason_code = models.CharField(_("reason"), max_length=32, choices=Reason.choices)
-    text_zh = models.TextField(_("text in Chinese"))
-    text_en = models.TextField(_("text in English"))
 
     class Meta:
         verbose_name = _("reply template")

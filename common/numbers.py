@@ -12,6 +12,11 @@ def number_prefix(moment: datetime, noun: str) -> str:
     return f"{moment.astimezone(BEIJING):%Y%m%d}{noun}"
 
 
+def new_number(moment: datetime, noun: str) -> str:
+    """Return a number whose last eighteen digits are random: nobody can guess or count others' cases."""
+    return f"{number_prefix(moment, noun)}{secrets.randbelow(10**18):018d}"
+
+
 def new_complaint_no(filed_at: datetime) -> str:
-    """Return a number for a complaint. Its last eighteen digits are random: nobody can guess or count others' cases."""
-    return f"{number_prefix(filed_at, '01')}{secrets.randbelow(10**18):018d}"
+    """Return a number for a complaint."""
+    return new_number(filed_at, "01")

@@ -52,6 +52,10 @@ class Policy:
     """The most that an account ever gets as bonus, in yuan."""
     bonus_share: int = 3
     """One part in so many of each refund from the fund is paid from the bonus."""
+    top_up_four_eyes: Decimal = Decimal("50000.00")
+    """A bank transfer above so many yuan is credited only when a second person has looked."""
+    refund_doubt_hours: int = 1
+    """Staff see a refund whose result is unknown for so long."""
     reminder_hours: tuple[int, ...] = (48, 24, 6, 1)
     """Reminders before a deadline."""
     pictures_per_submission: int = 9

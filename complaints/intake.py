@@ -12,6 +12,8 @@ from common.actors import Actor
 from common.errors import BadInput, PortalError
 from common.numbers import new_complaint_no
 from common.policy import policy_at
+from complaints import followers
+from complaints.followers import ToReview
 from complaints.models import REFUNDING, Complaint, Handling, HistoryLine
 from complaints.permissions import require
 from complaints.services import finish_clock, handle_clock, history_line
@@ -240,6 +242,9 @@ def _take_in(taken_in: list[tuple[Complaint, Filing]], *, actor: Actor, is_histo
     HistoryLine.objects.bulk_create(lines, batch_size=1000)
     if not is_history:
         start_clocks(_clocks(taken_in))
+        to_review = [ToReview(each.complaint, each) for each in handlings if each.complaint.status == Status.IN_REVIEW]
+        if to_review:
+            followers.reviews_begin(to_review, actor=actor, now=to_review[0].complaint.received_at)
     emit_many(
         Event(
             name="complaint.filed",

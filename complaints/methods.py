@@ -1,6 +1,6 @@
 """The six ways of handling, and what each needs. An upper app that can refund registers itself as a way's payer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
 from common.errors import BadInput, IllegalMove, PortalError
-from complaints.models import REFUNDING, Complaint, Method
+from complaints.models import REFUNDING, Complaint, Handling, Method
 from evidence.models import Evidence
 
 NOTE_LIMIT = 1000
@@ -61,34 +61,38 @@ class HandlingInput:
 
 
 class Payer(Protocol):
-    """Pays a refund as part of handling; refuses with a `PortalError` and moves nothing when it cannot."""
+    """Pays a refund as part of handling, or records that it was paid."""
 
-    def __call__(self, complaint: Complaint, amount: Decimal, *, actor: Actor, now: datetime) -> None: ...
+    def refusal(self, complaint: Complaint) -> Promise | None:
+        """Say why this way cannot be chosen for this complaint at all, or None."""
+        ...
+
+    def pay(self, handling: Handling, amount: Decimal, *, actor: Actor, now: datetime) -> None:
+        """Move the money. Refuses with a `PortalError`, and moves nothing, when it cannot."""
+        ...
 
 
 _payers: dict[str, Payer] = {}
 
 
-def register_payer(method: Method) -> Callable[[Payer], Payer]:
-    """Make a function the payer of a way of handling; the app that holds the money does so when it starts."""
-
-    def register(payer: Payer) -> Payer:
-        _payers[method] = payer
-        return payer
-
-    return register
+def register_payer(method: Method, payer: Payer) -> None:
+    """Make somebody the payer of a way of handling; the app that holds the money does so when it is ready."""
+    _payers[method] = payer
 
 
-def is_available(method: str) -> bool:
-    """Say whether this way can be chosen here: refunding from the deposit needs a guarantee plan to pay from."""
-    return method != Method.FUND_REFUND or method in _payers
+def refusal_of(method: str, complaint: Complaint) -> Promise | None:
+    """Say why a way cannot be chosen: refunding from the deposit needs a guarantee plan to pay from."""
+    payer = _payers.get(method)
+    if payer is not None:
+        return payer.refusal(complaint)
+    return NOT_ENROLLED if method == Method.FUND_REFUND else None
 
 
-def pay(complaint: Complaint, given: HandlingInput, *, actor: Actor, now: datetime) -> None:
+def pay(handling: Handling, given: HandlingInput, *, actor: Actor, now: datetime) -> None:
     """Let the registered payer refund, where this way of handling has one."""
     payer = _payers.get(given.method)
     if payer is not None and given.refund_amount is not None:
-        payer(complaint, given.refund_amount, actor=actor, now=now)
+        payer.pay(handling, given.refund_amount, actor=actor, now=now)
 
 
 def check(complaint: Complaint, given: HandlingInput) -> None:
@@ -102,8 +106,9 @@ def problems(complaint: Complaint, given: HandlingInput) -> Iterator[PortalError
     if given.method not in NEEDS:
         yield BadInput(_("Choose one of the six ways of handling."), field="method")
         return
-    if not is_available(given.method):
-        yield IllegalMove(NOT_ENROLLED, field="method")
+    refusal = refusal_of(given.method, complaint)
+    if refusal is not None:
+        yield IllegalMove(refusal, field="method")
         return
     need = NEEDS[given.method]
     if given.method in REFUNDING:

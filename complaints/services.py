@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from common.actors import Actor, ActorKind
 from common.errors import BadInput
 from common.policy import policy_at
-from complaints import methods
+from complaints import followers, methods
+from complaints.followers import ToReview
 from complaints.methods import HandlingInput
 from complaints.models import REFUNDING, Complaint, Handling, HistoryLine, Message
 from complaints.permissions import require
@@ -43,12 +44,11 @@ def handle(complaint_id: int, given: HandlingInput, *, actor: Actor, now: dateti
     A way that refunds leads to `handled`, and the consumer's time to answer starts; one that does not goes to staff.
     Refuses: a complaint that is not pending, a way that lacks what it needs, and whoever may not handle.
     """
-    complaint = _locked(complaint_id)
+    complaint = lock(complaint_id)
     require(actor, "handle", complaint)
     refunds = given.method in REFUNDING
     target = COMPLAINT.target("handle", complaint.status, to=Status.HANDLED if refunds else Status.IN_REVIEW)
     methods.check(complaint, given)
-    methods.pay(complaint, given, actor=actor, now=now)
     stopped = stop_clock(Deadline.Kind.HANDLE, complaint.pk, now=now)
     handling = Handling.objects.create(
         complaint=complaint,
@@ -64,9 +64,12 @@ def handle(complaint_id: int, given: HandlingInput, *, actor: Actor, now: dateti
         actor_name=actor.name,
     )
     handling.evidence.set(given.evidence)
+    methods.pay(handling, given, actor=actor, now=now)
     _move(complaint, "handle", target, actor=actor, now=now, method=given.method, in_time=handling.in_time)
     if refunds:
         start_clocks([finish_clock(complaint, handled_at=now)])
+    else:
+        followers.reviews_begin([ToReview(complaint, handling)], actor=actor, now=now)
     return handling
 
 
@@ -78,7 +81,7 @@ def leave_message(
 
     Refuses an empty message, one above the limit of characters, and any message once the complaint has ended.
     """
-    complaint = _locked(complaint_id)
+    complaint = lock(complaint_id)
     require(actor, "leave_message", complaint)
     COMPLAINT.target("leave_message", complaint.status)
     text = text.strip()
@@ -109,7 +112,9 @@ def confirm(complaint_id: int, *, actor: Actor, now: datetime) -> Complaint:
 @transaction.atomic
 def contest(complaint_id: int, *, reason: str, actor: Actor, now: datetime) -> Complaint:
     """The consumer says that the problem is not solved: staff look at the case."""
-    return _answer(complaint_id, "contest", Status.IN_REVIEW, actor=actor, now=now, reason=reason)
+    complaint = _answer(complaint_id, "contest", Status.IN_REVIEW, actor=actor, now=now, reason=reason)
+    followers.reviews_begin([ToReview(complaint, complaint.handling, contested=reason)], actor=actor, now=now)
+    return complaint
 
 
 @transaction.atomic
@@ -124,8 +129,26 @@ def close(complaint_id: int, *, reason: str, actor: Actor, now: datetime) -> Com
     return _end(complaint_id, "close", Status.CLOSED, reason=reason, actor=actor, now=now)
 
 
+def rule(complaint: Complaint, to: str, *, actor: Actor, now: datetime, **detail: Any) -> Complaint:
+    """Staff have ruled: a refund is due, or none is and the complaint is finished.
+
+    The caller holds the lock and has judged who may, as for the two moves below.
+    """
+    return _move(complaint, "rule", COMPLAINT.target("rule", complaint.status, to=to), actor=actor, now=now, **detail)
+
+
+def settle(complaint: Complaint, *, actor: Actor, now: datetime, **detail: Any) -> Complaint:
+    """What was due is refunded, or is not due any more: the complaint is finished."""
+    return _move(complaint, "settle", COMPLAINT.target("settle", complaint.status), actor=actor, now=now, **detail)
+
+
+def reopen(complaint: Complaint, *, actor: Actor, now: datetime, **detail: Any) -> Complaint:
+    """A refund is due after all: a ruling was corrected, or the money came back."""
+    return _move(complaint, "reopen", COMPLAINT.target("reopen", complaint.status), actor=actor, now=now, **detail)
+
+
 def _answer(complaint_id: int, verb: str, to: str, *, actor: Actor, now: datetime, **detail: Any) -> Complaint:
-    complaint = _locked(complaint_id)
+    complaint = lock(complaint_id)
     require(actor, verb, complaint)
     target = COMPLAINT.target(verb, complaint.status, to=to)
     stop_clock(Deadline.Kind.FINISH, complaint.pk, now=now)
@@ -133,15 +156,16 @@ def _answer(complaint_id: int, verb: str, to: str, *, actor: Actor, now: datetim
 
 
 def _end(complaint_id: int, verb: str, to: str, *, reason: str, actor: Actor, now: datetime) -> Complaint:
-    complaint = _locked(complaint_id)
+    complaint = lock(complaint_id)
     require(actor, verb, complaint)
     target = COMPLAINT.target(verb, complaint.status, to=to)
     stop_clock(Deadline.Kind.HANDLE, complaint.pk, now=now)
     stop_clock(Deadline.Kind.FINISH, complaint.pk, now=now)
+    followers.complaint_ended(complaint, actor=actor, now=now)
     return _move(complaint, verb, target, actor=actor, now=now, reason=reason)
 
 
-def _locked(complaint_id: int) -> Complaint:
+def lock(complaint_id: int) -> Complaint:
     """Lock the complaint and look again. The lock lets a sweep's foreign key pass: it changes no key."""
     return Complaint.objects.select_for_update(no_key=True).get(pk=complaint_id)
 
@@ -149,8 +173,7 @@ def _locked(complaint_id: int) -> Complaint:
 def _move(complaint: Complaint, verb: str, to: str, *, actor: Actor, now: datetime, **detail: Any) -> Complaint:
     """Assign the status, and write the line of history and the event. Nothing else assigns a complaint's status."""
     before, complaint.status = complaint.status, to
-    if to not in OPEN:
-        complaint.ended_at = now
+    complaint.ended_at = None if to in OPEN else now
     complaint.save(update_fields=["status", "ended_at"])
     history_line(complaint, verb, before, to, actor=actor, at=now, **detail).save()
     emit(
@@ -167,6 +190,9 @@ EVENTS = {
     "handle": "handled",
     "confirm": "confirmed",
     "contest": "contested",
+    "rule": "ruled",
+    "settle": "settled",
+    "reopen": "reopened",
     "cancel": "cancelled",
     "close": "closed",
 }

@@ -27,6 +27,7 @@ COMPLAINT = MoveTable(
         Move("contest", (Status.HANDLED,), (Status.IN_REVIEW,)),
         Move("rule", (Status.IN_REVIEW,), (Status.FINISHED, Status.REFUND_DUE)),
         Move("settle", (Status.REFUND_DUE,), (Status.FINISHED,)),
+        Move("reopen", (Status.FINISHED,), (Status.REFUND_DUE,)),
         Move("finish", (Status.HANDLED,), (Status.FINISHED,)),
         Move("cancel", OPEN, (Status.CANCELLED,)),
         Move("close", OPEN, (Status.CLOSED,)),

@@ -17,7 +17,7 @@ from common.errors import BadInput, IllegalMove
 from common.keyset import BadCursor, Page, keyset_page
 from complaints import services
 from complaints.forms import ALL, FilterForm, HandlingForm, MessageForm
-from complaints.methods import NEEDS, NOT_ENROLLED, is_available
+from complaints.methods import NEEDS, refusal_of
 from complaints.models import Complaint, Method
 from complaints.permissions import may, require, visible_to
 from complaints.queries import clocks_of, narrowed, points_of, segments, status_counts, with_everything
@@ -103,6 +103,9 @@ def handle_complaint(request: MemberRequest, complaint_no: str) -> HttpResponse:
     except BadInput as refusal:
         form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
     except IllegalMove as refusal:
+        if refusal.field in form.fields:
+            form.add_error(refusal.field, str(refusal))
+            return _detail(request, complaint_no, handling_form=form, status=HTTPStatus.CONFLICT)
         unsent = Unsent(str(refusal), text=str(form.data.get("note", "")), pictures=form["pictures"])
         return _detail(request, complaint_no, unsent=unsent, status=HTTPStatus.CONFLICT)
     return _detail(request, complaint_no, handling_form=form, status=HTTPStatus.BAD_REQUEST)
@@ -173,7 +176,7 @@ def _detail(
         "has_ended": complaint.status not in OPEN,
         "unsent": unsent,
         "entries": timeline(complaint),
-        "ways": _ways(handling_form),
+        "ways": _ways(complaint, handling_form),
         "handling_form": handling_form or HandlingForm(complaint=complaint, actor=actor, now=now),
         "message_form": message_form or MessageForm(complaint=complaint, actor=actor, now=now),
     }
@@ -190,7 +193,7 @@ def _as_message(unsent: Unsent, complaint: Complaint, request: MemberRequest) ->
     return MessageForm(data, complaint=complaint, actor=request.actor, now=request.now)
 
 
-def _ways(form: HandlingForm | None) -> list[dict[str, Any]]:
+def _ways(complaint: Complaint, form: HandlingForm | None) -> list[dict[str, Any]]:
     """Return the six ways of handling with what each needs, and why one cannot be chosen here."""
     chosen = form["method"].value() if form else None
     return [
@@ -201,7 +204,7 @@ def _ways(form: HandlingForm | None) -> list[dict[str, Any]]:
             "need": NEEDS[method],
             "checked": method.value == chosen,
             "reveals": "refund reason" if NEEDS[method].amount else "reason",
-            "refusal": "" if is_available(method) else NOT_ENROLLED,
+            "refusal": refusal_of(method, complaint) or "",
         }
         for method in Method
     ]

@@ -22,6 +22,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*"),
         "options": {"expires": 55},  # a wake-up that waited so long is overtaken by the next one
     },
+    "ask-payment-system": {
+        "task": "refunds.tasks.ask_payment_system",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "forget-idempotent-requests": {
         "task": "merchants.tasks.forget_idempotent_requests",
         "schedule": crontab(minute="17", hour="*"),

@@ -61,6 +61,34 @@ class Reviewed(models.Model):
         raise Conflict(_("Claim this review before you decide it."), code="not_claimed")
 
 
+def take(review: Reviewed, actor: Actor, *, now: datetime) -> None:
+    """Claim a locked review for this person; a claim that has gone cold can be taken over.
+
+    Refuses, by name, what a colleague is working on or has decided.
+    """
+    if review.decided_at is not None or (review.claimed_by_id != actor.id and review.claim_is_live(now=now)):
+        review.require_claim(actor, now=now)
+    review.claimed_by_id, review.claimed_at = actor.id, now
+    review.save(update_fields=["claimed_by", "claimed_at"])
+
+
+def give_back(review: Reviewed, actor: Actor, *, now: datetime) -> None:
+    """Give a locked review that this person claimed back to the queue."""
+    review.require_claim(actor, now=now)
+    review.claimed_by, review.claimed_at = None, None
+    review.save(update_fields=["claimed_by", "claimed_at"])
+
+
+class ReplyText(models.Model):
+    """A text that staff start from when they answer a merchant, in both languages."""
+
+    text_zh = models.TextField(_("text in Chinese"))
+    text_en = models.TextField(_("text in English"))
+
+    class Meta:
+        abstract = True
+
+
 def from_one_sequence(table: str) -> migrations.RunSQL:
     """Return the migration step that lets a table take its numbers from the sequence of all reviews."""
     return migrations.RunSQL(

@@ -1,0 +1,15 @@
+"""Celery tasks: ask the payment system. What is to be asked stands in PostgreSQL; a task only wakes the asking."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from refunds import asking
+
+
+@shared_task(name="refunds.tasks.ask_payment_system")
+def ask_payment_system() -> dict[str, int]:
+    """Send and ask about refunds, and ask about payments, whose turn it is."""
+    return {
+        "refunds": asking.ask_about_refunds(timezone.now),
+        "payments": asking.ask_about_payments(timezone.now),
+    }
