@@ -64,8 +64,8 @@ def handle(complaint_id: int, given: HandlingInput, *, actor: Actor, now: dateti
         actor_name=actor.name,
     )
     handling.evidence.set(given.evidence)
-    methods.pay(handling, given, actor=actor, now=now)
     _move(complaint, "handle", target, actor=actor, now=now, method=given.method, in_time=handling.in_time)
+    methods.pay(handling, given, actor=actor, now=now)
     if refunds:
         start_clocks([finish_clock(complaint, handled_at=now)])
     else:

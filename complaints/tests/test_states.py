@@ -18,6 +18,7 @@ MOVES = {
     ("contest", "handled"): {"in_review"},
     ("rule", "in_review"): {"finished", "refund_due"},
     ("settle", "refund_due"): {"finished"},
+    ("reopen", "finished"): {"refund_due"},
     ("finish", "handled"): {"finished"},
     ("cancel", "pending"): {"cancelled"},
     ("cancel", "handled"): {"cancelled"},
@@ -35,7 +36,7 @@ MOVES = {
 }
 """Whatever is not here is refused."""
 
-VERBS = ["handle", "confirm", "contest", "rule", "settle", "finish", "cancel", "close", "leave_message"]
+VERBS = ["handle", "confirm", "contest", "rule", "settle", "reopen", "finish", "cancel", "close", "leave_message"]
 CASES = list(itertools.product(VERBS, STATES, STATES))
 
 

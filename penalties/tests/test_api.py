@@ -71,6 +71,7 @@ def test_one_penalty_comes_with_its_rule_and_its_case_and_without_the_names_of_s
         ("complaint", "file"),
         ("penalty", "issue"),
         ("complaint", "handle"),
+        ("refund", "record"),
         ("penalty", "revoke"),
     ]
     assert STAFF.name not in answer.content.decode()
