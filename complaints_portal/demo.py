@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.contrib.auth.models import Group
 from django.db import transaction
 
 from common.actors import Actor, ActorKind
@@ -18,7 +19,7 @@ from complaints import services
 from complaints.intake import Filing, HandledElsewhere, file_complaint, file_complaints
 from complaints.methods import HandlingInput
 from complaints.models import REFUNDING, Complaint, Method
-from complaints_portal import demo_appeals, demo_cases
+from complaints_portal import demo_appeals, demo_cases, demo_refunds
 from complaints_portal.demo_cases import DIGITAL, FRUIT, FRUIT_LIFE, HOME, Case, Step
 from complaints_portal.demo_pictures import draw
 from deadlines.sweeping import registered_kinds, run_sweep
@@ -27,7 +28,8 @@ from evidence.services import keep_pictures
 from merchants.authentication import actor_of, new_api_key
 from merchants.models import Grant, Membership, Merchant, MiniProgram, Platform, User
 
-CASES = demo_cases.CASES + demo_appeals.APPEALED
+CASES = demo_cases.CASES + demo_appeals.APPEALED + demo_refunds.REFUNDED
+REVIEWER_GROUPS = ("reviewer", "ops")
 PASSWORD = "demo-portal-2026"  # noqa: S105 (printed for everybody; the command refuses to run in production)
 PLATFORM_CODE = "demo"
 SWEPT_EVERY = timedelta(hours=24)
@@ -66,6 +68,7 @@ LOGINS = (
     Login("newcomer", "赵一", "a member of 青禾鲜果 without grants", (("青禾鲜果", False, ()),)),
     Login("neighbour", "周舟", "account administrator of 小满家居, another merchant", (("小满家居", True, ()),)),
     Login("support", "支持专员", "support staff, superuser in the admin"),
+    Login("colleague", "方宁", "support staff of the groups reviewer and ops"),
 )
 
 
@@ -97,8 +100,10 @@ def _make_login(login: Login, platform: Platform) -> None:
         PASSWORD,
         last_name=login.name,
         is_staff=staff,
-        is_superuser=staff,
+        is_superuser=login.username == "support",
     )
+    if staff:
+        user.groups.set(Group.objects.filter(name__in=REVIEWER_GROUPS))
     for merchant_name, is_administrator, grants in login.places:
         Membership.objects.create(
             merchant=Merchant.objects.get(platform=platform, name=merchant_name),
@@ -126,13 +131,14 @@ class _Past:
         self.staff = Actor(
             kind=ActorKind.STAFF,
             name=LOGINS[-1].name,
-            id=User.objects.get(is_staff=True).pk,
-            grants=demo_appeals.STAFF_GRANTS,
+            id=User.objects.get(username=LOGINS[-1].username).pk,
+            grants=demo_appeals.STAFF_GRANTS | demo_refunds.STAFF_GRANTS,
         )
         self.pictures = 0
 
     def play(self) -> None:
         happenings = [each for number, case in enumerate(CASES) for each in self._happenings(case, number)]
+        happenings += [self._joins(each) for each in demo_refunds.PLAN]
         happenings += [_Happening(moment, len(CASES), _sweep) for moment in self._sweep_moments()]
         for happening in sorted(happenings):
             happening.make(happening.at)
@@ -142,6 +148,14 @@ class _Past:
         while moment > self.now - timedelta(hours=max(case.filed for case in CASES)):
             yield moment
             moment -= SWEPT_EVERY
+
+    def _joins(self, joined: demo_refunds.Joined) -> _Happening:
+        def join(at: datetime) -> None:
+            member = self._member(joined.app_id, Grant.FUND)
+            merchant_id = self.programs[joined.app_id].merchant_id
+            demo_refunds.join(merchant_id, joined, member=member, staff=self.staff, now=at)
+
+        return _Happening(self.now - timedelta(hours=joined.hours), -1, join)
 
     def _happenings(self, case: Case, number: int) -> Iterator[_Happening]:
         filed_at = self.now - timedelta(hours=case.filed)
@@ -181,7 +195,7 @@ class _Past:
         ).complaint
 
     def _take(self, complaint: Complaint, case: Case, step: Step, at: datetime) -> None:
-        actor = self._actor(case, step.by, Grant.APPEAL if "appeal" in step.verb else Grant.HANDLE)
+        actor = self._actor(case, step.by, demo_refunds.grant_for(step.verb))
         evidence = self._evidence(case, step.picture, actor, at)
         match step.verb:
             case "handle":
@@ -204,6 +218,8 @@ class _Past:
                 services.cancel(complaint.pk, reason=step.text, actor=actor, now=at)
             case "close":
                 services.close(complaint.pk, reason=step.text, actor=actor, now=at)
+            case "accept" | "overrule" | "refuse" | "pay":
+                demo_refunds.take(complaint, step, evidence, actor=actor, now=at)
             case _:
                 demo_appeals.take(complaint, step, evidence, actor=actor, now=at)
 
@@ -212,7 +228,10 @@ class _Past:
             return Actor(kind=ActorKind.CONSUMER, name=case.consumer, platform_id=self.platform.pk)
         if by == "staff":
             return self.staff
-        merchant_id = self.programs[case.app_id].merchant_id
+        return self._member(case.app_id, grant)
+
+    def _member(self, app_id: str, grant: Grant) -> Actor:
+        merchant_id = self.programs[app_id].merchant_id
         member = Membership.objects.filter(merchant_id=merchant_id).order_by("is_administrator", "-pk")
         membership = next(each for each in member if grant in each.effective_grants)
         return Actor(

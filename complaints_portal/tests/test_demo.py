@@ -15,11 +15,14 @@ from common.wording import clock_face
 from complaints.models import Complaint, Handling, HistoryLine, Message
 from complaints.states import Status
 from complaints_portal import demo
+from complaints_portal.demo import CASES
 from complaints_portal.demo_appeals import APPEALED
-from complaints_portal.demo_cases import CASES
+from complaints_portal.demo_refunds import REFUNDED
 from deadlines.models import Deadline, SweepRun
 from merchants.models import ApiKey, Merchant, User
 from penalties.models import Penalty
+from refunds.models import NoRefundClaim, Refund, RefundCase, TopUp
+from refunds.states import CaseStatus, ClaimStatus
 
 NOW = datetime(2026, 3, 17, 2, 0, tzinfo=UTC)
 FAST = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -45,7 +48,7 @@ def seeded(django_db_setup, django_db_blocker):
 @pytest.mark.usefixtures("seeded")
 class TestWhatIsSeeded:
     def test_there_is_a_complaint_in_every_state_that_can_be_reached(self):
-        assert set(Complaint.objects.values_list("status", flat=True)) == set(Status.values) - {Status.REFUND_DUE}
+        assert set(Complaint.objects.values_list("status", flat=True)) == set(Status.values)
 
     def test_waiting_complaints_show_every_face_of_the_clock(self):
         clocks = Deadline.objects.filter(kind="handle").values_list("due_at", flat=True)
@@ -53,7 +56,7 @@ class TestWhatIsSeeded:
 
     def test_penalties_come_from_sweeps_with_an_explicit_cut_off(self):
         issued = [penalty.issued_at for penalty in Penalty.objects.all()]
-        assert len(issued) == 4 + len(APPEALED)
+        assert len(issued) == 4 + len(APPEALED) + 1
         assert set(issued) <= {NOW - timedelta(days=days) for days in range(1, 18)}
         assert set(SweepRun.objects.values_list("ran_by", flat=True)) == {"seed_demo"}
         assert Penalty.objects.exclude(window_closed_at=None).count() == 1
@@ -61,16 +64,24 @@ class TestWhatIsSeeded:
     def test_one_was_handled_late_and_one_withdrawn_late_and_both_are_penalised(self):
         assert Penalty.objects.filter(complaint__handling__in_time=False).count() == 1 + len(APPEALED)
         assert Penalty.objects.filter(complaint__status=Status.CANCELLED).count() == 1
-        assert Complaint.objects.filter(status=Status.CANCELLED).count() == 2
+        assert Complaint.objects.filter(status=Status.CANCELLED).count() == 3
 
     def test_there_is_an_appeal_in_every_state(self):
         assert Counter(Appeal.objects.values_list("status", flat=True)) == dict.fromkeys(AppealStatus.values, 1)
         assert Counter(Penalty.objects.values_list("status", flat=True)) == {
-            "in_effect": 4 + 2,
+            "in_effect": 4 + 2 + 1,
             "under_appeal": 2,
             "revoked": 1,
         }
         assert all(appeal.evidence.exists() for appeal in Appeal.objects.all())
+
+    def test_there_is_a_refund_in_every_state_and_a_claim_with_every_ruling(self):
+        assert set(RefundCase.objects.values_list("status", flat=True)) == set(CaseStatus.values)
+        assert set(NoRefundClaim.objects.values_list("status", flat=True)) == set(ClaimStatus.values)
+        assert RefundCase.objects.count() == len(REFUNDED) - 2
+        assert Penalty.objects.filter(kind="refund_overdue").count() == 1
+        assert set(Refund.objects.values_list("channel", flat=True)) == {"fund", "elsewhere"}
+        assert Counter(TopUp.objects.values_list("status", flat=True)) == {"credited": 2, "pending": 1}
 
     def test_both_sides_have_spoken_and_proof_has_pictures(self):
         assert set(Message.objects.values_list("role", flat=True)) == {"merchant", "consumer"}
@@ -91,7 +102,7 @@ class TestWhatIsSeeded:
         for login in demo.LOGINS:
             user = User.objects.get(username=login.username)
             assert user.check_password(demo.PASSWORD)
-            assert user.is_superuser == (not login.places)
+            assert user.is_staff == (not login.places)
             assert user.memberships.count() == len(login.places)
 
 
@@ -105,14 +116,14 @@ def test_the_command_prints_the_logins_and_a_key_once():
     assert "cpk_" not in again
     with pytest.raises(CommandError, match="there already"):
         run()
-    assert Complaint.objects.count() == len(CASES) + len(APPEALED)
+    assert Complaint.objects.count() == len(CASES)
 
 
 def test_more_complaints_are_added_to_what_is_there():
     run("--complaints", "250")
-    assert Complaint.objects.count() == len(CASES) + len(APPEALED) + 250
+    assert Complaint.objects.count() == len(CASES) + 250
     run("--complaints", "30")
-    assert Complaint.objects.count() == len(CASES) + len(APPEALED) + 280
+    assert Complaint.objects.count() == len(CASES) + 280
     assert not Deadline.objects.filter(kind="handle", due_at__lt=SweepRun.objects.latest("cut_off").cut_off).exists()
 
 
