@@ -10,6 +10,7 @@ from django.conf import settings
 from common.policy import Policy
 from complaints.states import COMPLAINT
 from penalties.states import PENALTY
+from refunds.states import NO_REFUND_CLAIM, REFUND, REFUND_CASE, TOP_UP
 
 ROOT = Path(settings.BASE_DIR)
 READERS = ("settings", "launcher", "servers", "health")
@@ -44,7 +45,17 @@ def test_the_page_about_settings_is_complete():
     assert {"DATABASE_URL", "SECRET_KEY", "PORT", "METRICS_TOKEN"} <= variables_read()
 
 
-@pytest.mark.parametrize("table", [COMPLAINT, PENALTY], ids=["complaint", "penalty"])
+TABLES = {
+    "complaint": COMPLAINT,
+    "claim": NO_REFUND_CLAIM,
+    "case": REFUND_CASE,
+    "refund": REFUND,
+    "top_up": TOP_UP,
+    "penalty": PENALTY,
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_the_page_about_states_shows_the_table_of_moves(table):
     text = (ROOT / "docs" / "states.md").read_text()
     assert f"```mermaid\n{table.as_mermaid()}\n```" in text
