@@ -27,6 +27,11 @@ app.conf.beat_schedule = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "send-invitations": {
+        "task": "merchants.tasks.mail_invitations",
+        "schedule": 20.0,
+        "options": {"expires": 19},
+    },
     "forget-idempotent-requests": {
         "task": "merchants.tasks.forget_idempotent_requests",
         "schedule": crontab(minute="17", hour="*"),

@@ -1,8 +1,11 @@
 """Platforms, merchants, mini programs, members and API keys."""
 
+import pgtrigger
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 
@@ -107,6 +110,97 @@ class Membership(models.Model):
     @property
     def effective_grants(self) -> frozenset[str]:
         return frozenset(Grant.values if self.is_administrator else self.grants)
+
+
+class Invitation(models.Model):
+    """An invitation to work for a merchant. Its link is signed and opens once; renewed, the link before is dead."""
+
+    merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="invitations", verbose_name=_("merchant"))
+    email = models.EmailField(_("mail address"))
+    is_administrator = models.BooleanField(_("account administrator"), default=False)
+    grants = ArrayField(
+        models.CharField(max_length=16, choices=Grant.choices), default=list, blank=True, verbose_name=_("grants")
+    )
+    language = models.CharField(_("language of the mail"), max_length=10)
+    version = models.PositiveSmallIntegerField(default=1)
+    invited_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("invited by"))
+    invited_at = models.DateTimeField(_("invited at"))
+    expires_at = models.DateTimeField(_("expires at"))
+    mail_at = models.DateTimeField(_("mail to be sent at"), null=True, blank=True)
+    mailed_at = models.DateTimeField(_("mailed at"), null=True, blank=True)
+    mail_failures = models.PositiveSmallIntegerField(_("mails that failed"), default=0)
+    accepted_at = models.DateTimeField(_("accepted at"), null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("accepted by")
+    )
+    withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        constraints = [
+            models.UniqueConstraint(
+                "merchant",
+                Lower("email"),
+                condition=Q(accepted_at=None, withdrawn_at=None),
+                name="one_open_invitation_per_address",
+            )
+        ]
+        indexes = [models.Index(fields=["mail_at"], name="invitation_to_mail", condition=Q(mail_at__isnull=False))]
+
+    def __str__(self) -> str:
+        return f"{self.email} · {self.merchant}"
+
+
+class AccessRequest(models.Model):
+    """A member asks for a grant that they lack; an account administrator grants or declines it."""
+
+    membership = models.ForeignKey(Membership, models.CASCADE, related_name="requests", verbose_name=_("member"))
+    grant = models.CharField(_("grant"), max_length=16, choices=Grant.choices)
+    note = models.CharField(_("note"), max_length=300, blank=True)
+    asked_at = models.DateTimeField(_("asked at"))
+    decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
+    )
+    is_granted = models.BooleanField(_("granted"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("request for access")
+        verbose_name_plural = _("requests for access")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["membership", "grant"], condition=Q(decided_at=None), name="one_open_request_per_grant"
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_at=None, is_granted=None) | Q(decided_at__isnull=False, is_granted__isnull=False),
+                name="a_decided_request_has_an_answer",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.membership}: {self.grant}"
+
+
+class MemberLine(models.Model):
+    """One change to who works for a merchant and what they may do. Only ever added."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="member_lines", verbose_name=_("merchant"))
+    verb = models.CharField(_("verb"), max_length=24)
+    about = models.CharField(_("about"), max_length=254)
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.CharField(_("who"), max_length=200)
+    at = models.DateTimeField(_("at"))
+    detail = models.JSONField(_("detail"), default=dict)
+
+    class Meta:
+        verbose_name = _("change of members")
+        verbose_name_plural = _("changes of members")
+        indexes = [models.Index(fields=["merchant", "-at", "-id"], name="member_line_by_merchant")]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.about}"
 
 
 class ApiKey(models.Model):

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from merchants.idempotency import forget_old
+from merchants.mailing import send_invitations
 
 log = structlog.get_logger(__name__)
 
@@ -28,3 +29,9 @@ def forget_idempotent_requests() -> None:
     else:
         log.warning("idempotent_requests_left_for_the_next_run", forgotten=forgotten)
     log.info("idempotent_requests_forgotten", forgotten=forgotten)
+
+
+@shared_task
+def mail_invitations() -> int:
+    """Send the invitations whose mail is due."""
+    return send_invitations(timezone.now)
