@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from complaints.states import Status
-from evidence.models import Evidence, evidence_files
-from merchants.models import Merchant, MiniProgram, Platform, User
+from evidence.models import Evidence
+from merchants.models import Merchant, MiniProgram, Platform
 
 NOT_NEGATIVE = [MinValueValidator(0)]
 
@@ -53,9 +53,6 @@ class Complaint(models.Model):
         _("taken in as history"), default=False, help_text=_("An old case, taken in without starting a clock.")
     )
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
-    assignee = models.ForeignKey(
-        User, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, verbose_name=_("assigned to")
-    )
 
     class Meta:
         verbose_name = _("complaint")
@@ -80,11 +77,6 @@ class Complaint(models.Model):
                 condition=Q(status=Status.PENDING),
             ),
             models.Index(fields=["merchant", "status", "-filed_at", "-id"], name="complaint_by_status"),
-            models.Index(
-                fields=["assignee", "handle_by", "id"],
-                name="complaint_assigned",
-                condition=Q(status=Status.PENDING, assignee__isnull=False),
-            ),
             models.Index(fields=["merchant", "-filed_at", "-id"], name="complaint_by_filed"),
             models.Index(fields=["platform", "-filed_at", "-id"], name="complaint_by_platform"),
             # For the search: each number whole, or by how it starts, whatever the collation of the database.
@@ -210,133 +202,3 @@ class HistoryLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.noun} {self.noun_id}: {self.verb}"
-
-
-class InternalLine(models.Model):
-    """What stays among a merchant's members: a note, an assignment, a look at what is masked. Only ever added.
-
-    Consumers, the platform and its staff never see these.
-    """
-
-    class Kind(models.TextChoices):
-        NOTE = "note", _("note")
-        ASSIGN = "assign", _("assignment")
-        REVEAL = "reveal", _("looked at name and phone")
-
-    complaint = models.ForeignKey(Complaint, models.PROTECT, related_name="internal_lines", verbose_name=_("complaint"))
-    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
-    text = models.TextField(_("text"), blank=True)
-    about = models.CharField(_("about"), max_length=200, blank=True)
-    actor_id = models.BigIntegerField(null=True)
-    actor_name = models.CharField(_("who"), max_length=200)
-    at = models.DateTimeField(_("at"))
-
-    class Meta:
-        verbose_name = _("internal line")
-        verbose_name_plural = _("internal lines")
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.complaint_id}"
-
-
-class CannedReply(models.Model):
-    """A text that a merchant's members use again, with variables; with a way of handling it handles at once."""
-
-    merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="+", verbose_name=_("merchant"))
-    title = models.CharField(_("title"), max_length=60)
-    text = models.TextField(_("text"))
-    method = models.CharField(_("way of handling"), max_length=16, choices=Method.choices, blank=True)
-    changed_by = models.CharField(_("changed by"), max_length=200)
-    changed_at = models.DateTimeField(_("changed at"))
-
-    class Meta:
-        verbose_name = _("canned reply")
-        verbose_name_plural = _("canned replies")
-        constraints = [models.UniqueConstraint(fields=["merchant", "title"], name="one_canned_reply_of_a_title")]
-
-    def __str__(self) -> str:
-        return self.title
-
-
-class SavedView(models.Model):
-    """Filters of the list under a name: one member's own, or, without an owner, shared by all."""
-
-    merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="+", verbose_name=_("merchant"))
-    owner = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("owner"))
-    name = models.CharField(_("name"), max_length=40)
-    query = models.TextField(_("filters"))
-    saved_at = models.DateTimeField(_("saved at"))
-
-    class Meta:
-        verbose_name = _("saved view")
-        verbose_name_plural = _("saved views")
-        constraints = [
-            models.UniqueConstraint(fields=["merchant", "owner", "name"], name="one_view_of_a_name"),
-            models.UniqueConstraint(
-                fields=["merchant", "name"], condition=Q(owner=None), name="one_shared_view_of_a_name"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Draft(models.Model):
-    """What a member has typed and uploaded for a complaint, and not sent yet. It goes when it is sent."""
-
-    class Form(models.TextChoices):
-        HANDLE = "handle", _("handling")
-        MESSAGE = "message", _("message")
-        NOTE = "note", _("note")
-
-    complaint = models.ForeignKey(Complaint, models.CASCADE, related_name="+", verbose_name=_("complaint"))
-    user = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("user"))
-    form = models.CharField(_("form"), max_length=8, choices=Form.choices)
-    fields = models.JSONField(_("fields"), default=dict)
-    saved_at = models.DateTimeField(_("saved at"))
-
-    class Meta:
-        verbose_name = _("draft")
-        verbose_name_plural = _("drafts")
-        constraints = [models.UniqueConstraint(fields=["complaint", "user", "form"], name="one_draft_per_form")]
-
-    def __str__(self) -> str:
-        return f"{self.form} {self.complaint_id}"
-
-
-class Export(models.Model):
-    """A file of complaints that a task writes: waiting, running, ready or failed. It goes after a day."""
-
-    class Status(models.TextChoices):
-        WAITING = "waiting", _("waiting")
-        RUNNING = "running", _("running")
-        READY = "ready", _("ready")
-        FAILED = "failed", _("failed")
-
-    class Format(models.TextChoices):
-        CSV = "csv", "CSV"
-        XLSX = "xlsx", "XLSX"
-
-    merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="+", verbose_name=_("merchant"))
-    user = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("user"))
-    format = models.CharField(_("format"), max_length=8, choices=Format.choices)
-    query = models.TextField(_("filters"), blank=True)
-    language = models.CharField(_("language"), max_length=10)
-    status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.WAITING)
-    rows_done = models.PositiveIntegerField(_("rows written"), default=0)
-    rows_total = models.PositiveIntegerField(_("rows in all"), default=0)
-    file = models.FileField(_("file"), storage=evidence_files, max_length=200, blank=True)
-    asked_at = models.DateTimeField(_("asked at"))
-    taken_at = models.DateTimeField(_("taken by a worker at"), null=True, blank=True)
-    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("export")
-        verbose_name_plural = _("exports")
-        indexes = [
-            models.Index(fields=["asked_at"], name="export_to_write", condition=Q(status__in=["waiting", "running"]))
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.format} {self.pk}"

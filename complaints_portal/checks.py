@@ -5,6 +5,7 @@
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register, run_checks
@@ -85,6 +86,27 @@ def calendar_reaches_far_enough(**options: Any) -> list[CheckMessage]:
 
 
 @register(PORTAL)
+def public_url_is_an_address(**options: Any) -> list[CheckMessage]:
+    """Refuse an address that no link in a mail can begin with; in production it must be a safe one, and set."""
+    scheme = "https" if settings.PRODUCTION else "http"
+    try:
+        parts = urlsplit(settings.PUBLIC_URL)
+        is_usable = parts.scheme in (scheme, "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+    except ValueError:
+        is_usable = False
+    if is_usable:
+        return []
+    return [
+        Error(
+            f"PUBLIC_URL is {'not set, or ' if settings.PRODUCTION else ''}no address that begins with {scheme}://.",
+            hint="Set it to the address under which people reach the portal, such as https://portal.example.com: "
+            "the links in mails begin with it.",
+            id="portal.E010",
+        )
+    ]
+
+
+@register(PORTAL)
 def production_is_configured(**options: Any) -> list[CheckMessage]:
     """Refuse to run in production with what only development may leave out."""
     if not settings.PRODUCTION:
@@ -144,7 +166,7 @@ def _mail() -> list[CheckMessage]:
         return []
     return [
         CheckWarning(
-            "Mail is only written to the log, so nobody can reset a password.",
+            "Mail is only written to the log, so nobody can reset a password or be invited.",
             hint="Set EMAIL_URL to smtp+tls://user:password@host:587.",
             id="portal.W001",
         )

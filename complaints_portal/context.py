@@ -43,6 +43,9 @@ def navigation(request: PageRequest) -> list[dict[str, Any]]:
         entries.append(_entry(request, reverse("complaints:list"), _("Complaints"), "complaint", count=pending))
         entries.append(_entry(request, reverse("penalties:list"), _("Violations"), "violation"))
         entries.append(_entry(request, reverse("appeals:list"), _("Appeals"), "appeal"))
+    if actor.merchant_id is not None and Grant.MEMBERS in actor.grants:
+        waiting = memberships(request)[0].waiting_requests
+        entries.append(_entry(request, reverse("members:list"), _("Members"), "members", count=waiting))
     return entries
 
 

@@ -21,6 +21,7 @@ from typing import IO, NoReturn, cast
 
 from complaints_portal import embedded, supervisor
 from complaints_portal.embedded import CannotStart
+from complaints_portal.environment import is_set
 from complaints_portal.place import is_own, refuse_foreign
 from complaints_portal.preparation import FOR_THE_END
 from complaints_portal.supervisor import GaveUp
@@ -48,6 +49,8 @@ def run(data_dir: Path, console: supervisor.Console) -> None:
                 names = " and ".join(server.name for server in services.own)
                 console.show("portal", f"{names} started; their logs are in {data_dir / 'log'}.")
             embedded.put_in_environment(services)
+            if not is_set("PUBLIC_URL"):
+                os.environ["PUBLIC_URL"] = _own_address(host, port)
             logins = _prepare(data_dir, console)
             _run_programs(host, port, data_dir, services, logins, console)
 
@@ -128,6 +131,11 @@ def _port() -> int:
     if not (value.isdecimal() and 0 < int(value) <= LAST_PORT):
         raise CannotStart(f"PORT must be a number from 1 to {LAST_PORT}, not {value!r}.")
     return int(value)
+
+
+def _own_address(host: str, port: int) -> str:
+    """Return where a browser on this machine finds the web, also when it listens on all addresses."""
+    return f"http://{_in_url(EVERYWHERE.get(host, host))}:{port}"
 
 
 def _in_url(host: str) -> str:

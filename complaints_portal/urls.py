@@ -17,7 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("merchants.urls")),
     path("theme/", set_theme, name="set_theme"),
     path("accounts/", include("allauth.urls")),
-    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/", include("complaints_portal.api_urls")),
     path("", include("complaints_portal.health")),

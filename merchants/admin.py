@@ -11,11 +11,23 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from common.admin import AnyTabularInline, FastList, SuperusersOnly
+from common.admin import AnyTabularInline, FastList, RecordAdmin, SuperusersOnly
 from common.errors import PortalError
 from merchants.authentication import new_api_key
-from merchants.models import ApiKey, Grant, Membership, Merchant, MiniProgram, Platform, User
+from merchants.models import (
+    AccessRequest,
+    ApiKey,
+    Grant,
+    Invitation,
+    MemberLine,
+    Membership,
+    Merchant,
+    MiniProgram,
+    Platform,
+    User,
+)
 from merchants.services import revoke_api_key
+from merchants.wording import grant_words, line_words, listed
 
 if TYPE_CHECKING:  # as in common.admin
     AnyModelForm = forms.ModelForm[Any]
@@ -106,10 +118,38 @@ class MembershipAdmin(SuperusersOnly, FastList):
 
     @admin.display(description=_("grants"))
     def grant_words(self, membership: Membership) -> str:
-        return ", ".join(str(label) for value, label in Grant.choices if value in membership.grants)
+        return listed(grant_words(membership.grants))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_superuser)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(RecordAdmin):
+    """Who was invited; the link itself is nowhere but in the mail."""
+
+    list_display = ("email", "merchant", "invited_by", "invited_at", "mailed_at", "mail_failures", "accepted_at")
+    list_select_related = ("merchant", "invited_by")
+    list_filter = (("accepted_at", admin.EmptyFieldListFilter), ("withdrawn_at", admin.EmptyFieldListFilter))
+    search_fields = ("email__startswith",)
+    search_help_text = _("The beginning of a mail address.")
+
+
+@admin.register(AccessRequest)
+class AccessRequestAdmin(RecordAdmin):
+    list_display = ("membership", "grant", "asked_at", "decided_at", "decided_by", "is_granted")
+    list_select_related = ("membership__user", "membership__merchant", "decided_by")
+    list_filter = (("decided_at", admin.EmptyFieldListFilter), "grant")
+
+
+@admin.register(MemberLine)
+class MemberLineAdmin(RecordAdmin):
+    list_display = ("at", "merchant", "actor_name", "words")
+    list_select_related = ("merchant",)
+
+    @admin.display(description=_("what"))
+    def words(self, line: MemberLine) -> str:
+        return line_words(line)
 
 
 class ApiKeyForm(GrantsForm):

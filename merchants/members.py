@@ -2,20 +2,32 @@
 
 from collections.abc import Sequence
 
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from common.actors import Actor, ActorKind
-from merchants.models import Membership, User
+from merchants.models import AccessRequest, Membership, User
 
 SESSION_KEY = "merchant"
 
 
 def memberships_of(request: HttpRequest) -> list[Membership]:
-    """Return the places where the person who asks works, the one they act for at the moment first."""
+    """Return the places where the person who asks works, the one they act for at the moment first.
+
+    Each has `waiting_requests`: how many members wait there for an answer. It costs every page no question of its own.
+    """
     user = request.user
     if not isinstance(user, User) or not user.is_active or user.is_staff:
         return []
-    memberships = Membership.objects.filter(user=user).select_related("merchant").order_by("pk")
+    waiting = AccessRequest.objects.filter(membership__merchant=OuterRef("merchant"), decided_at=None).order_by()
+    counted = waiting.values("membership__merchant").annotate(number=Count("pk")).values("number")
+    memberships = (
+        Membership.objects.filter(user=user)
+        .select_related("merchant")
+        .annotate(waiting_requests=Coalesce(Subquery(counted), 0))
+        .order_by("pk")
+    )
     chosen = request.session.get(SESSION_KEY)
     return sorted(memberships, key=lambda membership: membership.merchant_id != chosen)
 

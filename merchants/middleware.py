@@ -1,11 +1,14 @@
-"""Who asks, for pages: a member acting for one merchant, or staff."""
+"""Who asks, for pages: a member acting for one merchant, or staff; and the language that they chose."""
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 
 from merchants.members import memberships_of, page_actor
+from merchants.models import User
 
 
 def actor_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -18,6 +21,19 @@ def actor_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Cal
         memberships = SimpleLazyObject(lambda: memberships_of(request))
         actor = SimpleLazyObject(lambda: page_actor(request, memberships))  # type: ignore[arg-type]  # behaves as a list
         request.memberships, request.actor = memberships, actor  # type: ignore[attr-defined]  # see PageRequest
+        return get_response(request)
+
+    return middleware
+
+
+def language_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Speak the language that the person chose, on whichever machine; without a choice the browser's stays."""
+    known = dict(settings.LANGUAGES)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if isinstance(request.user, User) and request.user.language in known:
+            translation.activate(request.user.language)
+            request.LANGUAGE_CODE = translation.get_language()  # as LocaleMiddleware does
         return get_response(request)
 
     return middleware

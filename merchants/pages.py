@@ -35,8 +35,8 @@ MemberView = Callable[Concatenate[MemberRequest, P], HttpResponse]
 PageView = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
-def member_page(grant: Grant) -> Callable[[MemberView[P]], PageView[P]]:
-    """Let members with this grant in.
+def member_page(grant: Grant | None) -> Callable[[MemberView[P]], PageView[P]]:
+    """Let members with this grant in, or every member of a merchant where none is named.
 
     Who is not signed in is asked to; staff are sent to their desk; a member without the grant learns whom to ask (403).
     """
@@ -49,7 +49,7 @@ def member_page(grant: Grant) -> Callable[[MemberView[P]], PageView[P]]:
                 return redirect_to_login(request.get_full_path())
             if request.actor.kind == ActorKind.STAFF:
                 return redirect("admin:index")
-            if not request.memberships or grant not in request.actor.grants:
+            if not request.memberships or (grant and grant not in request.actor.grants):
                 return no_access(request, grant)
             request.merchant = request.memberships[0].merchant
             return view(request, *args, **kwargs)
@@ -59,7 +59,7 @@ def member_page(grant: Grant) -> Callable[[MemberView[P]], PageView[P]]:
     return decorate
 
 
-def no_access(request: PageRequest, grant: Grant) -> HttpResponse:
+def no_access(request: PageRequest, grant: Grant | None) -> HttpResponse:
     """Answer a member who lacks a grant: what is missing, and whom to ask for it."""
     merchant = request.memberships[0].merchant if request.memberships else None
     administrators = administrators_of(merchant.pk) if merchant else []

@@ -1,9 +1,11 @@
 """Who works for a merchant, and what they may do: invite, accept, change, remove; ask for a grant, and decide.
 
 Nobody hands out more than they have: only an account administrator makes another, and a member with the grant to manage
-members gives the grants that are their own. A merchant always keeps an account administrator.
+members gives the grants that are their own. A merchant always keeps an account administrator. Whoever is removed takes
+along the open invitations that they sent.
 """
 
+import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,15 +14,21 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor, ActorKind
 from common.errors import BadInput, Conflict, IllegalMove, NotAllowed
 from merchants.models import AccessRequest, Grant, Invitation, MemberLine, Membership, Merchant, User
+from merchants.services import create_user
 
 SALT = "merchants.invitation"
 INVITATION_LASTS = timedelta(days=7)
 NOTE_LIMIT = 300
+ADDRESS_LIMIT = ABOUT_LIMIT = 254
+NAME_LIMIT = 200
+USERNAME_LIMIT = 150
+"""As long as their columns: a line of history is cut rather than lost with what it tells."""
 
 
 @transaction.atomic
@@ -44,9 +52,9 @@ def invite(
     address = _address(email)
     if Membership.objects.filter(merchant_id=merchant_id, user__email__iexact=address).exists():
         raise BadInput(_("This person works for %(merchant)s already.") % {"merchant": merchant}, field="email")
-    before = Invitation.objects.filter(
-        merchant_id=merchant_id, email__iexact=address, accepted_at=None, withdrawn_at=None
-    ).first()
+    before = open_invitations(merchant_id).filter(email__iexact=address).first()
+    if before is not None:
+        _refuse_above(inviter, before)
     invitation = before or Invitation(merchant=merchant, email=address, version=0)
     invitation.grants, invitation.is_administrator, invitation.language = wanted, is_administrator, language
     invitation.invited_by_id, invitation.invited_at = _person(actor), now
@@ -57,8 +65,13 @@ def invite(
 
 @transaction.atomic
 def renew(invitation_id: int, *, actor: Actor, now: datetime) -> Invitation:
-    """Send an invitation again with a new link and its whole time; the link before is dead."""
-    invitation = _lock_invitation(invitation_id, actor)
+    """Send an invitation again with a new link and its whole time; the link before is dead.
+
+    Refuses whoever could not give what it gives, and an invitation that was used or withdrawn.
+    """
+    invitation, renewer = _lock_invitation(invitation_id, actor)
+    _given(renewer, invitation.grants, invitation.is_administrator)
+    invitation.invited_by_id = _person(actor)
     _mail_anew(invitation, now=now)
     _write(invitation.merchant_id, "renew", invitation.email, actor=actor, now=now)
     return invitation
@@ -66,11 +79,10 @@ def renew(invitation_id: int, *, actor: Actor, now: datetime) -> Invitation:
 
 @transaction.atomic
 def withdraw(invitation_id: int, *, actor: Actor, now: datetime) -> Invitation:
-    """Withdraw an invitation: its link opens nothing from now on."""
-    invitation = _lock_invitation(invitation_id, actor)
-    invitation.withdrawn_at, invitation.mail_at = now, None
-    invitation.save(update_fields=["withdrawn_at", "mail_at"])
-    _write(invitation.merchant_id, "withdraw", invitation.email, actor=actor, now=now)
+    """Withdraw an invitation: its link opens nothing from now on. Refuses one that was used or withdrawn."""
+    invitation, withdrawer = _lock_invitation(invitation_id, actor)
+    _refuse_above(withdrawer, invitation)
+    _withdraw(invitation, actor=actor, now=now)
     return invitation
 
 
@@ -119,12 +131,36 @@ def accept(token: str, user: User, *, now: datetime) -> Membership:
                 grants=invitation.grants,
             )
     except IntegrityError as error:
-        raise IllegalMove(_("You work for %(merchant)s already.") % {"merchant": invitation.merchant}) from error
+        raise IllegalMove(
+            _("You work for %(merchant)s already.") % {"merchant": invitation.merchant}, code="member"
+        ) from error
     invitation.accepted_at, invitation.accepted_by, invitation.mail_at = now, user, None
     invitation.save(update_fields=["accepted_at", "accepted_by", "mail_at"])
     joined = Actor(kind=ActorKind.MEMBER, name=str(user), id=user.pk, merchant_id=merchant_id)
     _write(merchant_id, "accept", str(user), actor=joined, now=now, email=invitation.email)
     return membership
+
+
+@transaction.atomic
+def join_anew(token: str, *, name: str, password: str, language: str, now: datetime) -> User:
+    """Make an account with the address of the invitation and join with it. The password was looked at before.
+
+    Refuses what `opened` refuses, and an address that has an account: its owner signs in instead.
+    """
+    _lock(opened(token, now=now).merchant_id)
+    invitation = opened(token, now=now)
+    if has_account(invitation.email):
+        raise IllegalMove(_("There is an account with this address already. Sign in with it."), code="has_account")
+    user = create_user(_free_username(invitation.email), password, email=invitation.email)
+    user.last_name, user.language = name, language
+    user.save(update_fields=["last_name", "language"])
+    accept(token, user, now=now)
+    return user
+
+
+def has_account(email: str) -> bool:
+    """Say whether somebody can sign in with this address."""
+    return User.objects.filter(email__iexact=email).exists()
 
 
 @transaction.atomic
@@ -141,21 +177,32 @@ def change_member(
         _refuse_last(member)
     kept = set(member.grants) - changer.effective_grants  # what the changer cannot give they cannot take away either
     wanted = sorted({*_given(changer, set(grants) - kept, is_administrator), *kept})
-    before = {"grants": member.grants, "is_administrator": member.is_administrator}
+    before = {"grants": sorted(member.grants), "is_administrator": member.is_administrator}
+    after = {"grants": wanted, "is_administrator": is_administrator}
+    if before == after:
+        return member
     member.grants, member.is_administrator = wanted, is_administrator
     member.save(update_fields=["grants", "is_administrator"])
-    after = {"grants": wanted, "is_administrator": is_administrator}
+    member.requests.filter(decided_at=None, grant__in=member.effective_grants).update(
+        decided_at=now, decided_by_id=_person(actor), is_granted=True
+    )
     _write(member.merchant_id, "change", str(member.user), actor=actor, now=now, before=before, after=after)
     return member
 
 
 @transaction.atomic
 def remove_member(membership_id: int, *, actor: Actor, now: datetime) -> None:
-    """Let somebody work for the merchant no longer. What they did stays in the history under their name."""
+    """Let somebody work for the merchant no longer. What they did stays in the history under their name.
+
+    The open invitations that they sent are withdrawn. Refuses whoever may not manage members, an account administrator
+    to everybody but another one, and the last account administrator.
+    """
     member, remover = _lock_member(membership_id, actor)
     _refuse_above(remover, member)
     if member.is_administrator:
         _refuse_last(member)
+    for invitation in open_invitations(member.merchant_id).filter(invited_by=member.user):
+        _withdraw(invitation, actor=actor, now=now)
     _write(member.merchant_id, "remove", str(member.user), actor=actor, now=now, email=member.user.email)
     member.delete()
 
@@ -188,10 +235,15 @@ def ask_access(merchant_id: int, grant: str, *, note: str = "", actor: Actor, no
 @transaction.atomic
 def decide_access(request_id: int, *, granted: bool, actor: Actor, now: datetime) -> AccessRequest:
     """Grant or decline what a member asked for. Refuses whoever may not give it, and a request that was decided."""
-    merchant_id = AccessRequest.objects.values_list("membership__merchant_id", flat=True).get(pk=request_id)
+    requests = AccessRequest.objects.filter(pk=request_id)
+    merchant_id = requests.values_list("membership__merchant_id", flat=True).first()
+    if merchant_id is None:
+        raise _removed()
     _lock(merchant_id)
     decider = _require(actor, merchant_id)
-    request = AccessRequest.objects.select_related("membership__user", "decided_by").get(pk=request_id)
+    request = requests.select_related("membership__user", "decided_by").first()
+    if request is None:
+        raise _removed()
     if request.decided_at is not None:
         raise Conflict(_("%(name)s decided this already.") % {"name": request.decided_by}, code="decided_already")
     member = request.membership
@@ -203,6 +255,11 @@ def decide_access(request_id: int, *, granted: bool, actor: Actor, now: datetime
     verb = "grant" if granted else "decline"
     _write(merchant_id, verb, str(member.user), actor=actor, now=now, grant=request.grant)
     return request
+
+
+def open_invitations(merchant_id: int) -> QuerySet[Invitation]:
+    """Return the invitations that were neither used nor withdrawn, those that have expired among them."""
+    return Invitation.objects.filter(merchant_id=merchant_id, accepted_at=None, withdrawn_at=None)
 
 
 def may_manage(actor: Actor, merchant_id: int) -> bool:
@@ -229,6 +286,11 @@ def _person(actor: Actor) -> int:
     return actor.id
 
 
+def may_give(giver: Membership, invitation: Invitation) -> bool:
+    """Say whether somebody has all that an invitation gives, so that they may send it."""
+    return may_touch(giver, invitation) and set(invitation.grants) <= giver.effective_grants
+
+
 def _given(giver: Membership, grants: Collection[str], is_administrator: bool) -> list[str]:
     """Return the grants in order. Refuses unknown ones, and what the giver does not have."""
     if not set(grants) <= set(Grant.values):
@@ -240,8 +302,13 @@ def _given(giver: Membership, grants: Collection[str], is_administrator: bool) -
     return sorted(set(grants))
 
 
-def _refuse_above(changer: Membership, member: Membership) -> None:
-    if member.is_administrator and not changer.is_administrator:
+def may_touch(changer: Membership, other: Membership | Invitation) -> bool:
+    """Say whether somebody stands high enough to change or remove another, or the invitation of another."""
+    return changer.is_administrator or not other.is_administrator
+
+
+def _refuse_above(changer: Membership, other: Membership | Invitation) -> None:
+    if not may_touch(changer, other):
         raise NotAllowed(_("Only an account administrator can change or remove another."))
 
 
@@ -256,23 +323,37 @@ def _refuse_last(member: Membership) -> None:
 
 def _lock_member(membership_id: int, actor: Actor) -> tuple[Membership, Membership]:
     """Lock the merchant, and return the member and the membership of whoever acts."""
-    merchant_id = Membership.objects.values_list("merchant_id", flat=True).get(pk=membership_id)
+    members = Membership.objects.filter(pk=membership_id)
+    merchant_id = members.values_list("merchant_id", flat=True).first()
+    if merchant_id is None:
+        raise _removed()
     _lock(merchant_id)
     changer = _require(actor, merchant_id)
-    member = Membership.objects.select_related("user").filter(pk=membership_id).first()
+    member = members.select_related("user").first()
     if member is None:
-        raise Conflict(_("This member was removed meanwhile."), code="removed")
+        raise _removed()
     return member, changer
 
 
-def _lock_invitation(invitation_id: int, actor: Actor) -> Invitation:
+def _removed() -> Conflict:
+    return Conflict(_("This member was removed meanwhile."), code="removed")
+
+
+def _lock_invitation(invitation_id: int, actor: Actor) -> tuple[Invitation, Membership]:
+    """Lock the merchant, and return the open invitation and the membership of whoever acts."""
     merchant_id = Invitation.objects.values_list("merchant_id", flat=True).get(pk=invitation_id)
     _lock(merchant_id)
-    _require(actor, merchant_id)
-    invitation = Invitation.objects.get(pk=invitation_id)
-    if invitation.accepted_at is not None or invitation.withdrawn_at is not None:
+    own = _require(actor, merchant_id)
+    invitation = open_invitations(merchant_id).filter(pk=invitation_id).first()
+    if invitation is None:
         raise IllegalMove(_("This invitation was used or withdrawn meanwhile."))
-    return invitation
+    return invitation, own
+
+
+def _withdraw(invitation: Invitation, *, actor: Actor, now: datetime) -> None:
+    invitation.withdrawn_at, invitation.mail_at = now, None
+    invitation.save(update_fields=["withdrawn_at", "mail_at"])
+    _write(invitation.merchant_id, "withdraw", invitation.email, actor=actor, now=now)
 
 
 def _mail_anew(invitation: Invitation, *, now: datetime) -> None:
@@ -288,10 +369,28 @@ def _address(email: str) -> str:
         validate_email(address)
     except ValidationError as error:
         raise BadInput(_("Give a mail address, such as name@example.com."), field="email") from error
+    if len(address) > ADDRESS_LIMIT:
+        raise BadInput(_("Keep the address to %(limit)d characters.") % {"limit": ADDRESS_LIMIT}, field="email")
     return address
+
+
+def _free_username(email: str) -> str:
+    """Return the address as a username; one that is made up where the address cannot be one, or is taken."""
+    fits = len(email) <= USERNAME_LIMIT and not User.objects.filter(username__iexact=email).exists()
+    try:
+        User.username_validator(email)
+    except ValidationError:
+        fits = False
+    return email if fits else f"member-{secrets.token_hex(6)}"
 
 
 def _write(merchant_id: int, verb: str, about: str, *, actor: Actor, now: datetime, **detail: Any) -> None:
     MemberLine.objects.create(
-        merchant_id=merchant_id, verb=verb, about=about, actor_id=actor.id, actor_name=actor.name, at=now, detail=detail
+        merchant_id=merchant_id,
+        verb=verb,
+        about=about[:ABOUT_LIMIT],
+        actor_id=actor.id,
+        actor_name=actor.name[:NAME_LIMIT],
+        at=now,
+        detail=detail,
     )

@@ -1,14 +1,17 @@
-"""Pages about the merchants for whom a person works."""
+"""What a person chooses for themselves: the merchant for whom they act, and their language."""
 
 from typing import cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
 from merchants.members import SESSION_KEY
+from merchants.models import User
 from merchants.pages import PageRequest
 
 
@@ -24,3 +27,11 @@ def switch_merchant(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("You now act for %(merchant)s.") % {"merchant": membership.merchant})
             return redirect("home")
     raise Http404
+
+
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Show pages in the chosen language from now on; who is signed in finds it again wherever they sign in."""
+    language = request.POST.get("language", "")
+    if isinstance(request.user, User) and language in dict(settings.LANGUAGES):
+        User.objects.filter(pk=request.user.pk).update(language=language)
+    return set_language(request)

@@ -26,6 +26,7 @@ def production(settings, monkeypatch):
     settings.SECRET_KEY = A_KEY
     settings.ALLOWED_HOSTS = ["portal.example.com"]
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.PUBLIC_URL = "https://portal.example.com"
     monkeypatch.setenv("EVIDENCE_STORAGE", "s3://evidence/portal")
     return settings
 
@@ -44,6 +45,9 @@ def test_good_production_settings_pass(production):
         ("ALLOWED_HOSTS", [], "portal.E005"),
         ("ALLOWED_HOSTS", ["portal.example.com", "*"], "portal.E005"),
         ("DEBUG", True, "portal.E006"),
+        ("PUBLIC_URL", "http://127.0.0.1:8000", "portal.E010"),
+        ("PUBLIC_URL", "https://", "portal.E010"),
+        ("PUBLIC_URL", "https://[portal", "portal.E010"),
     ],
 )
 def test_a_wrong_setting_is_refused_in_production(production, name, value, number):
@@ -124,6 +128,7 @@ PRODUCTION = {
     "SECRET_KEY": A_KEY,
     "ALLOWED_HOSTS": "portal.example.com",
     "CSRF_TRUSTED_ORIGINS": "https://portal.example.com",
+    "PUBLIC_URL": "https://portal.example.com",
     "EVIDENCE_STORAGE": "s3://evidence/portal",
     "EMAIL_URL": "smtp+tls://portal:secret@mail.example.com:587",
 }
@@ -169,6 +174,7 @@ def test_gunicorn_gives_up_at_once_instead_of_starting_workers_again_and_again(t
         ({"EVIDENCE_STORAGE": "file://relative/x"}, "EVIDENCE_STORAGE must be file:///an/absolute/directory"),
         ({"DATABASE_URL": "mysql://localhost/x"}, "DATABASE_URL must be the address of a PostgreSQL database"),
         ({"EMAIL_URL": "pigeon://coop"}, "EMAIL_URL must be the address of a mail server."),
+        ({"PUBLIC_URL": "portal.example.com"}, "PUBLIC_URL is no address that begins with http://."),
         ({"SECRET_KEY_FILE": "/nowhere/key"}, "SECRET_KEY_FILE names a file that cannot be read"),
     ],
 )

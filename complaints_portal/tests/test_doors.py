@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from appeals.services import AppealInput, submit
+from common.actors import Actor, ActorKind
 from complaints.tests.factories import (
     file_at,
     make_member,
@@ -34,16 +35,20 @@ from deadlines.sweeping import run_sweep
 from evidence.models import Evidence
 from evidence.services import keep_pictures
 from merchants.authentication import new_api_key
-from merchants.models import Grant, User
+from merchants.models import Grant, Invitation, Merchant, User
+from merchants.team import ask_access, invite, token_of
 from penalties.models import Penalty
 
 FILED = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 SIGN_IN = ("/accounts/login/?next=", "/admin/login/?next=")
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 REFUND = {"method": "other_refund", "refund_amount": "128.00", "refund_reference": "R-1"}
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
     "complaints:handle": REFUND,
     "complaints:leave_message": {"text": "On its way."},
+    "members:invite": {"email": "somebody@example.com", "grants": ["view"], "language": "en"},
+    "members:ask": {"grant": "refund"},
+    "members:decide": {"answer": "grant"},
     "set_theme": {"theme": "dark"},
     "set_language": {"language": "en"},
     "api:handle": REFUND,
@@ -97,6 +102,7 @@ class World:
             actor=platform_actor(platform),
             now=FILED,
         )
+        self.invitation = invite_to(self.a)
         people = {
             "viewer": make_member(self.a, Grant.VIEW),
             "handler": make_member(self.a, Grant.VIEW, Grant.HANDLE),
@@ -105,6 +111,8 @@ class World:
             "staff": make_user(is_staff=True),
             "superuser": make_user(is_staff=True, is_superuser=True),
         }
+        newcomer = Actor(kind=ActorKind.MEMBER, name="newcomer", id=people["newcomer"].pk, merchant_id=self.a.pk)
+        asked = ask_access(self.a.pk, Grant.VIEW, actor=newcomer, now=FILED)
         self.cookies = {name: session_of(user) for name, user in people.items()}
         keys: dict[str, dict[str, Any]] = {
             "platform_key": {"platform": platform},
@@ -121,6 +129,10 @@ class World:
             "appeal_id": str(self.appeal.pk),
             "penalty_id": str(self.penalty.pk),
             "run_id": str(self.penalty.sweep_run_id),
+            "member_id": str(people["handler"].memberships.get().pk),
+            "invitation_id": str(self.invitation.pk),
+            "request_id": str(asked.pk),
+            "invitation_token": token_of(self.invitation),
         }
         self.client = Client(raise_request_exception=False)  # one for all: to make one costs more than a request
         self.before = contents()
@@ -169,6 +181,15 @@ class World:
         if door.name.startswith("api:"):
             return {"data": json.dumps(given), "content_type": "application/json"}
         return {"data": given}
+
+
+def invite_to(merchant: Merchant) -> Invitation:
+    """Let an account administrator of this merchant invite somebody."""
+    who = make_member(merchant, is_administrator=True)
+    actor = Actor(
+        kind=ActorKind.MEMBER, name=str(who), id=who.pk, merchant_id=merchant.pk, grants=frozenset(Grant.values)
+    )
+    return invite(merchant.pk, "invited@example.com", grants=[Grant.VIEW], language="en", actor=actor, now=FILED)
 
 
 def session_of(user: User) -> str:

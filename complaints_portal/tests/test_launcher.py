@@ -61,6 +61,19 @@ def test_a_port_that_is_none_is_refused(port: str, data_dir: Path, monkeypatch: 
         launcher.run(data_dir, silent())
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8001"),
+        ("0.0.0.0", "http://127.0.0.1:8001"),  # noqa: S104 (an address to look up, nothing listens there)
+        ("::", "http://[::1]:8001"),
+        ("portal.lan", "http://portal.lan:8001"),
+    ],
+)
+def test_links_in_mails_begin_where_a_browser_finds_the_web(host: str, address: str) -> None:
+    assert launcher._own_address(host, 8001) == address
+
+
 def test_a_full_disk_is_named_before_anything_is_written(
     data_dir: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
