@@ -16,15 +16,15 @@ from appeals.reasons import Reason
 from appeals.services import DESCRIPTION_LIMIT
 from appeals.states import APPEAL, Status
 from common.actors import Actor
-from common.keyset import PAGE_SIZE
 from complaints.documents import utc
 from complaints.serializers import TextField
 from evidence.api import PictureSerializer, SentPictureSerializer, picture_document
+from merchants.listing import NeighboursSerializer, PageWantedSerializer
 
 ACTIONS = ("supplement", "withdraw")
 
 
-class AppealsWantedSerializer(serializers.Serializer[dict[str, Any]]):
+class AppealsWantedSerializer(PageWantedSerializer):
     """Which appeals a list holds; what is left out narrows nothing."""
 
     status = serializers.MultipleChoiceField(
@@ -33,10 +33,6 @@ class AppealsWantedSerializer(serializers.Serializer[dict[str, Any]]):
     penalty_no = TextField(max_length=32, required=False)
     submitted_after = serializers.DateTimeField(required=False, help_text=_("Submitted at this moment or later."))
     submitted_before = serializers.DateTimeField(required=False, help_text=_("Submitted before this moment."))
-    page_size = serializers.IntegerField(min_value=1, max_value=100, default=PAGE_SIZE)
-    cursor = serializers.CharField(
-        max_length=500, required=False, default="", help_text=_("Given by “next” and “previous” of a page.")
-    )
 
 
 class EvidenceGivenSerializer(serializers.Serializer[dict[str, Any]]):
@@ -109,12 +105,10 @@ class AppealSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(help_text=_("What staff say to the merchant."))
 
 
-class AppealPageSerializer(serializers.Serializer[Any]):
+class AppealPageSerializer(NeighboursSerializer):
     """A page of appeals, newest first."""
 
     results = AppealSerializer(many=True)
-    next = serializers.CharField(allow_null=True, help_text=_("The address of the page after this one."))
-    previous = serializers.CharField(allow_null=True, help_text=_("The address of the page before this one."))
 
 
 def appeal_document(appeal: Appeal, actor: Actor) -> dict[str, Any]:

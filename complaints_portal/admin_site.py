@@ -1,7 +1,8 @@
 """The admin of support staff and operators: the stock one, in the product's look, with the product's sign-in."""
 
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,9 +21,11 @@ from redis.exceptions import RedisError
 from appeals.models import Appeal
 from appeals.states import OPEN
 from appeals.statistics import Numbers, numbers
+from common.counting import count_words
 from penalties.states import Kind
+from refunds.money_statistics import MoneyNumbers, money_numbers
 
-ORDER = ("appeals", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
+ORDER = ("appeals", "refunds", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
 """The daily work first; what frameworks bring comes after."""
 
 HIDDEN = ("mfa.authenticator",)
@@ -30,6 +33,7 @@ HIDDEN = ("mfa.authenticator",)
 
 
 NUMBERS_KEY = "staff-numbers"
+MONEY_KEY = "staff-money-numbers"
 NUMBERS_LAST = 60
 """Seconds for which the numbers are kept; nobody decides by them."""
 
@@ -41,13 +45,16 @@ class PortalAdminSite(AdminSite):
     site_url = "/"
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show what is there, and the numbers to whoever may see appeals."""
+        """Show what is there, and the numbers to whoever may see appeals, and those about money to who sees refunds."""
         context = dict(extra_context or {})
         if request.user.has_perm("appeals.view_appeal"):
-            found = _numbers(request.now)  # type: ignore[attr-defined]  # set by arrival_middleware
+            found: Numbers = _kept(NUMBERS_KEY, numbers, request.now)  # type: ignore[attr-defined]  # set by arrival_middleware
             context["numbers"] = found
             context["by_rule"] = [replace(rate, label=str(Kind(rate.label).label)) for rate in found.by_rule]
             context["mine"] = Appeal.objects.filter(claimed_by_id=request.user.pk, status__in=OPEN).count()
+        if request.user.has_perm("refunds.view_refundcase"):
+            money: MoneyNumbers = _kept(MONEY_KEY, money_numbers, request.now)  # type: ignore[attr-defined]  # set by arrival_middleware
+            context["money"] = {name: (number, count_words(number)) for name, number in asdict(money).items()}
         return super().index(request, context)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -79,14 +86,14 @@ class PortalAdminSite(AdminSite):
         return sorted(apps, key=lambda app: place.get(app["app_label"], len(ORDER)))
 
 
-def _numbers(now: datetime) -> Numbers:
-    """Return the numbers, a minute old at most; when the cache is away they are counted again."""
+def _kept(key: str, count: Callable[..., Any], now: datetime) -> Any:
+    """Return numbers, a minute old at most; when the cache is away they are counted again."""
     try:
-        kept = cache.get(NUMBERS_KEY)
+        kept = cache.get(key)
     except RedisError:
-        return numbers(now=now)
+        return count(now=now)
     if kept is None:
-        kept = numbers(now=now)
+        kept = count(now=now)
         with suppress(RedisError):
-            cache.set(NUMBERS_KEY, kept, NUMBERS_LAST)
-    return kept  # type: ignore[no-any-return]  # what was put there
+            cache.set(key, kept, NUMBERS_LAST)
+    return kept

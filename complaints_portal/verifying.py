@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
+from complaints_portal.refund_invariants import REFUND_INVARIANTS
+
 EXAMPLES = 10
 """So many of the rows that break an invariant are named."""
 
@@ -179,6 +181,7 @@ INVARIANTS = [
         WHERE last.to_state IS DISTINCT FROM complaint.status
         """,
     ),
+    *(Invariant(*each) for each in REFUND_INVARIANTS),
 ]
 
 

@@ -11,6 +11,8 @@ from common.actors import Actor, ActorKind
 from common.errors import BadInput
 from notifications.models import Event
 
+OF_THE_FUND, FUND_GRANT = "fund.", "fund"
+"""What moves in a guarantee fund is told to who may use it, for its merchant, and to nobody else."""
 LONGEST = f"{2**63}-{2**63}"
 
 
@@ -52,9 +54,12 @@ class Position:
 def visible_to(actor: Actor) -> QuerySet[Event]:
     """Return the events that this actor may read: a platform's, or one merchant's."""
     events = Event.objects.all()
+    of_merchant = actor.kind in (ActorKind.MEMBER, ActorKind.MERCHANT)
+    if not (of_merchant and FUND_GRANT in actor.grants):
+        events = events.exclude(name__startswith=OF_THE_FUND)
     if actor.kind == ActorKind.PLATFORM:
         return events.filter(merchant__platform_id=actor.own_platform_id)
-    if actor.kind in (ActorKind.MEMBER, ActorKind.MERCHANT) and "view" in actor.grants:
+    if of_merchant and "view" in actor.grants:
         return events.filter(merchant_id=actor.own_merchant_id)
     return events.none()
 

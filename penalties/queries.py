@@ -9,10 +9,11 @@ from django.db.models import Count, Q, QuerySet, Sum
 from common.counting import capped_count
 from common.keyset import Segment
 from common.policy import policy_at
-from complaints.models import Complaint
+from complaints.models import Complaint, HistoryLine
 from complaints.queries import start_of
 from penalties.models import Penalty
 from penalties.states import Kind, Status
+from refunds.models import RefundCase
 
 POINTS_LOOK_AT = 10_000
 """So many penalties of a merchant are added up at most; nobody has that many, and a page must not wait for them."""
@@ -138,10 +139,37 @@ def rule_of(penalty: Penalty) -> Rule:
     if penalty.kind == Kind.COMPLAINT_TIMEOUT:
         hours = policy_at(penalty.complaint.filed_at).handle_hours
     else:
-        ruled_at = penalty.missed_at - policy_at(penalty.missed_at).refund_within
-        hours = policy_at(ruled_at).refund_hours
+        hours = policy_at(_round_began(penalty)).refund_hours
     window = policy_at(penalty.issued_at).appeal_within(penalty.kind)
     return Rule(hours, penalty.points, int(window.total_seconds() // 3600))
+
+
+def _round_began(penalty: Penalty) -> datetime:
+    """Return when the round of a pending refund began whose deadline was missed."""
+    began = HistoryLine.objects.filter(
+        complaint_id=penalty.complaint_id,
+        noun="refund_case",
+        noun_id=penalty.subject_id,
+        verb__in=("open", "overrule", "reopen"),
+        at__lt=penalty.missed_at,
+    )
+    return began.order_by("-at").values_list("at", flat=True).first() or penalty.missed_at
+
+
+def case_of(penalty: Penalty) -> RefundCase | None:
+    """Return the pending refund that a penalty is about, or None when it is about a complaint."""
+    if penalty.kind != Kind.REFUND_OVERDUE:
+        return None
+    return RefundCase.objects.filter(pk=penalty.subject_id).first()
+
+
+def overdue_penalties(cases: Iterable[RefundCase]) -> dict[int, list[Penalty]]:
+    """Return, by pending refund, the penalties for its missed rounds, the latest first; one query for all of them."""
+    found: dict[int, list[Penalty]] = {}
+    ids = [case.pk for case in cases]
+    for penalty in Penalty.objects.filter(kind=Kind.REFUND_OVERDUE, subject_id__in=ids).order_by("-round"):
+        found.setdefault(penalty.subject_id, []).append(penalty)
+    return found
 
 
 def timeout_penalties(complaints: Iterable[Complaint]) -> dict[int, Penalty]:

@@ -36,6 +36,8 @@ from evidence.services import keep_pictures
 from merchants.authentication import new_api_key
 from merchants.models import Grant, User
 from penalties.models import Penalty
+from refunds.models import NoRefundClaim, TopUp
+from refunds.tests.making import case_at, fund_at, refund_at
 
 FILED = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 SIGN_IN = ("/accounts/login/?next=", "/admin/login/?next=")
@@ -90,6 +92,9 @@ class World:
             actor=member_actor(self.a),
             now=FILED,
         )
+        fund_at(FILED, self.a, "100.00")
+        self.case = case_at(FILED.isoformat(), program=self.program)
+        refund = refund_at(FILED.isoformat(), self.case, "1.00")
         (self.picture,) = keep_pictures(
             [draw("receipt", 1)],
             platform_id=platform.pk,
@@ -120,6 +125,12 @@ class World:
             "penalty_no": self.penalty.penalty_no,
             "appeal_id": str(self.appeal.pk),
             "penalty_id": str(self.penalty.pk),
+            "case_no": self.case.case_no,
+            "refund_no": refund.refund_no,
+            "refund_id": str(refund.pk),
+            "top_up_id": str(TopUp.objects.get(account__merchant=self.a).pk),
+            "claim_id": str(NoRefundClaim.objects.get().pk),
+            "number": TopUp.objects.get(account__merchant=self.a).number,
             "run_id": str(self.penalty.sweep_run_id),
         }
         self.client = Client(raise_request_exception=False)  # one for all: to make one costs more than a request
