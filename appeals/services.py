@@ -22,6 +22,7 @@ from common.policy import policy_at
 from complaints.models import HistoryLine
 from deadlines.calendar import end_of_working_day
 from deadlines.models import Deadline
+from deadlines.reviewing import check_answer, give_back, take
 from deadlines.services import start_clocks, stop_clock
 from evidence.models import Evidence
 from evidence.services import check_number
@@ -32,7 +33,6 @@ from penalties.permissions import require as require_penalty
 from penalties.states import Status as PenaltyStatus
 
 DESCRIPTION_LIMIT = 2000
-MESSAGE_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +137,7 @@ def claim(appeal_id: int, *, actor: Actor, now: datetime) -> Appeal:
     require(actor, "claim", appeal)
     _refuse_conflict(actor, appeal)
     _refuse_withdrawn(appeal)
-    if appeal.decided_at is not None or (appeal.claimed_by_id != actor.id and appeal.claim_is_live(now=now)):
-        appeal.require_claim(actor, now=now)
-    appeal.claimed_by_id, appeal.claimed_at = actor.id, now
-    appeal.save(update_fields=["claimed_by", "claimed_at"])
+    take(appeal, actor, now=now)
     return appeal
 
 
@@ -149,9 +146,7 @@ def release(appeal_id: int, *, actor: Actor, now: datetime) -> Appeal:
     """Give a claimed review back to the queue."""
     appeal = _lock(appeal_id)
     require(actor, "claim", appeal)
-    appeal.require_claim(actor, now=now)
-    appeal.claimed_by, appeal.claimed_at = None, None
-    appeal.save(update_fields=["claimed_by", "claimed_at"])
+    give_back(appeal, actor, now=now)
     return appeal
 
 
@@ -240,12 +235,7 @@ def _check_evidence(evidence: Sequence[Evidence], merchant_id: int, *, now: date
 
 
 def _check_decision(verb: str, decision: Decision) -> None:
-    if decision.reason_code not in REASONS_OF[verb]:
-        raise BadInput(_("Choose a reason from the list."), field="reason_code")
-    if not decision.message.strip():
-        raise BadInput(_("Write a message to the merchant; they read why."), field="message")
-    if len(decision.message) > MESSAGE_LIMIT:
-        raise BadInput(_("Keep the message to %(limit)d characters.") % {"limit": MESSAGE_LIMIT}, field="message")
+    check_answer(decision.reason_code, decision.message, REASONS_OF[verb])
 
 
 def _lock(appeal_id: int) -> Appeal:

@@ -32,7 +32,6 @@ from refunds.records import Record, write
 from refunds.states import NO_REFUND_CLAIM, REFUND_CASE, CaseStatus, ClaimStatus, RefundStatus
 
 TEXT_LIMIT = 1000
-MESSAGE_LIMIT = 1000
 NOUN = "no_refund_claim"
 
 
@@ -267,12 +266,7 @@ def _refuse_lapsed(review: NoRefundClaim) -> None:
 
 
 def _check_ruling(verb: str, ruling: Ruling) -> None:
-    if ruling.reason_code not in REASONS_OF[verb]:
-        raise BadInput(_("Choose a reason from the list."), field="reason_code")
-    if not ruling.message.strip():
-        raise BadInput(_("Write a message to the merchant; they read why."), field="message")
-    if len(ruling.message) > MESSAGE_LIMIT:
-        raise BadInput(_("Keep the message to %(limit)d characters.") % {"limit": MESSAGE_LIMIT}, field="message")
+    reviewing.check_answer(ruling.reason_code, ruling.message, REASONS_OF[verb])
 
 
 def _claim(

@@ -297,8 +297,10 @@ def test_the_desk_shows_the_case_and_the_merchants_record(li):
     decide_at("2026-11-16T12:00+08:00", "reject", first, REJECT, by=li)
     appeal = appeal_at(SUBMITTED, penalty, description="The parcel came after all.")
     shown = look(signed_in(li), appeal)
-    record = shown.context["record"]
-    assert (record.points, record.penalties, record.approved, record.rejected) == ("1", "2", 1, 1)
+    record = {str(tally.label): tally.words for tally in shown.context["record"]}
+    assert record["points in effect"] == "1"
+    assert record["penalties in 90 days"] == "2"
+    assert (record["appeals approved"], record["appeals rejected"]) == ("1", "1")
     text = text_of(shown)
     for words in (penalty.penalty_no, penalty.complaint.trade_no, "The parcel came after all.", REJECT.message):
         assert words in text
