@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from complaints_portal.desks import desks_for
 
-ORDER = ("appeals", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
+ORDER = ("appeals", "refunds", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
 """The daily work first; what frameworks bring comes after."""
 
 HIDDEN = ("mfa.authenticator",)

@@ -18,6 +18,10 @@ from appeals.statistics import APPEALS
 from complaints.reviews.desk import Desk
 from complaints.reviews.statistics import Kind, Numbers, Rate, numbers
 from penalties.states import Kind as PenaltyKind
+from refunds.claims_desk import ClaimDesk
+from refunds.claims_desk_queries import ABOUT
+from refunds.claims_statistics import CLAIMS
+from refunds.reasons import Reason
 
 KEPT_AS = "staff-numbers"
 KEPT_FOR = 60
@@ -67,6 +71,15 @@ SOURCES = (
         rate_title=_("Approved in the last 90 days"),
         further={"more_wanted": _("more evidence wanted")},
         groups={"kind": Group(_("By rule"), dict(PenaltyKind.choices))},
+    ),
+    Source(
+        desk=ClaimDesk,
+        kind=CLAIMS,
+        rate_title=_("Overruled in the last 90 days"),
+        groups={
+            "about": Group(_("By what it is about"), ABOUT),
+            "reason": Group(_("By reason"), dict(Reason.choices), are_shares=True),
+        },
     ),
 )
 

@@ -16,8 +16,10 @@ from django.db import connection, transaction
 from django.test import Client
 
 from appeals.services import AppealInput, submit
+from complaints.models import Method
 from complaints.tests.factories import (
     file_at,
+    handle_at,
     make_member,
     make_merchant,
     make_picture,
@@ -69,6 +71,9 @@ ANYTHING = {
     "verb": "approve",
 }
 
+VERBS_OF = {"admin:refunds_norefundclaim_act": "accept"}
+"""What a desk is asked to do, where it is not to approve."""
+
 LEFT_OUT = {"auth_permission", "django_content_type", "django_session"}
 """The first two are written by migrations only and are the longest; a session may note where a person was going."""
 
@@ -90,6 +95,8 @@ class World:
             actor=member_actor(self.a),
             now=FILED,
         )
+        claimed = file_at(FILED, self.program)
+        handle_at(FILED, claimed, Method.SHIPPED)
         (self.picture,) = keep_pictures(
             [draw("receipt", 1)],
             platform_id=platform.pk,
@@ -154,7 +161,8 @@ class World:
     def values_of(self, door: Door) -> dict[str, str]:
         """Return what fills the path: the case of merchant A, or in admin the first row of the model."""
         row = apps.get_model(*door.model).objects.order_by("pk").first() if door.model else None
-        return {**self.values, "object_id": str(row.pk), "id": str(row.pk)} if row else self.values
+        own = {"verb": VERBS_OF.get(door.name, ANYTHING["verb"])}
+        return {**self.values, **own, "object_id": str(row.pk), "id": str(row.pk)} if row else self.values
 
     def body(self, door: Door) -> dict[str, Any]:
         if door.name == "api:complaints":
