@@ -15,7 +15,7 @@ from appeals.models import PROOFS_OF, Appeal, AppealDraft
 from appeals.permissions import has_conflict, require
 from appeals.reasons import REASONS_OF
 from appeals.states import APPEAL, Status
-from appeals.windows import appealable, seems_unsolved
+from appeals.windows import appealable, attempts_left, seems_unsolved
 from common.actors import Actor
 from common.errors import BadInput, Conflict, IllegalMove, NotAllowed
 from common.policy import policy_at
@@ -180,10 +180,13 @@ def approve(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) 
 
 @transaction.atomic
 def reject(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) -> Appeal:
-    """Reject: an attempt is spent, and the penalty is in effect again."""
+    """Reject: an attempt is spent, and the penalty is in effect again. The last one spent closes its window at once."""
     appeal = _lock_to_decide(appeal_id, "reject", decision, actor=actor, now=now)
     target = APPEAL.target("reject", appeal.status)
-    penalties.uphold(penalties.lock(appeal.penalty_id), actor=actor, now=now)
+    penalty = penalties.lock(appeal.penalty_id)
+    penalties.uphold(penalty, actor=actor, now=now)
+    if not _leaves_attempts(appeal, penalty):
+        penalties.close_window_locked(penalty, actor=actor, now=now)
     return _decide(appeal, "reject", target, decision, actor=actor, now=now)
 
 
@@ -191,7 +194,8 @@ def reject(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) -
 def correct(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) -> Appeal:
     """Correct a wrong decision: approved becomes rejected, or rejected approved; both stand in the history.
 
-    A penalty that comes back gets a whole new window. Refuses while a later appeal against the penalty is open.
+    A penalty that comes back gets a whole new window, unless no attempt is left. Refuses while a later appeal against
+    the penalty is open.
     """
     appeal = _lock(appeal_id)
     require(actor, "correct", appeal)
@@ -201,15 +205,23 @@ def correct(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) 
     penalty = penalties.lock(appeal.penalty_id)
     if penalty.status == PenaltyStatus.UNDER_APPEAL:
         raise IllegalMove(_("A later appeal against this penalty is under review; decide that one."))
+    reason = decision.message.strip()
     if target == Status.APPROVED:
-        penalties.revoke_locked(penalty, reason=decision.message.strip(), actor=actor, now=now)
+        penalties.revoke_locked(penalty, reason=reason, actor=actor, now=now)
     else:
-        penalties.reinstate_locked(penalty, reason=decision.message.strip(), actor=actor, now=now)
+        opens = _leaves_attempts(appeal, penalty)
+        penalties.reinstate_locked(penalty, reason=reason, opens_window=opens, actor=actor, now=now)
     return _decide(appeal, "correct", target, decision, actor=actor, now=now)
 
 
 def _opposite(status: str) -> str:
     return Status.REJECTED if status == Status.APPROVED else Status.APPROVED
+
+
+def _leaves_attempts(appeal: Appeal, penalty: Penalty) -> bool:
+    """Say whether an attempt is left once this appeal is rejected. The penalty's lock keeps the others as they are."""
+    others = Appeal.objects.filter(penalty=penalty, status=Status.REJECTED).exclude(pk=appeal.pk).count()
+    return attempts_left(penalty, spent=others + 1) > 0
 
 
 def problems(given: AppealInput, penalty: Penalty, *, now: datetime) -> Iterator[BadInput]:

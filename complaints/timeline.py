@@ -128,6 +128,8 @@ def _sentence(line: HistoryLine) -> str:
                 "Issued penalty %(penalty_no)s: %(points)d points.",
                 points,
             ) % {"penalty_no": line.detail["penalty_no"], "points": points}
+        case "penalty", "reinstate" if not line.detail.get("opens_window", True):
+            return _("Put the penalty in effect again. No attempt to appeal it is left.")
         case "penalty", "close_window":
             return _("The appeal window of penalty %(penalty_no)s closed.") % {"penalty_no": line.detail["penalty_no"]}
         case move if move in SENTENCES:
