@@ -114,7 +114,7 @@ class AppealAdmin(RecordAdmin):
         """Give each row the moment of the request, by which its clock is shown; leave long texts out of the list."""
         now = Value(request.now, output_field=DateTimeField())  # type: ignore[attr-defined]  # set by arrival_middleware
         appeals: QuerySet[Appeal] = super().get_queryset(request)
-        return appeals.annotate(seen_at=now).defer("description", "supplement", "message")
+        return appeals.annotate(seen_at=now).defer("description", "supplement", "asked_for", "message")
 
     def get_urls(self) -> list[URLPattern]:
         """Add the addresses of the desk's verbs before the stock ones."""

@@ -21,7 +21,7 @@ from appeals import services
 from appeals.desk_forms import DecisionForm
 from appeals.models import Appeal, Proof
 from appeals.permissions import has_conflict, may
-from appeals.reasons import REASONS_OF, Reason
+from appeals.reasons import REASONS_OF
 from appeals.states import APPEAL, OPEN, Status
 from common.actors import Actor
 from common.errors import BadInput, NotAllowed, PortalError
@@ -115,7 +115,6 @@ class Desk:
             "earlier": queries.earlier_appeals(appeal),
             "record": queries.record_of(appeal.merchant_id, now=self.now),
             "pictures": queries.pictures_of(appeal, complaint),
-            "reason_label": Reason(appeal.reason_code).label if appeal.reason_code else "",
             "now": self.now,
             "is_open": appeal.status in OPEN,
             "is_overdue": appeal.status == Status.SUBMITTED and appeal.review_by < self.now,

@@ -162,10 +162,10 @@ def ask(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) -> A
     target = APPEAL.target("ask", appeal.status)
     appeal.asked_at = now
     appeal.supplement_by = now + policy_at(now).supplement_within
-    appeal.reason_code, appeal.message = decision.reason_code, decision.message.strip()
+    appeal.asked_reason_code, appeal.asked_for = decision.reason_code, decision.message.strip()
     Deadline.objects.filter(kind=Deadline.Kind.REVIEW, subject_id=appeal.pk).delete()
     start_clocks([_clock(appeal, Deadline.Kind.SUPPLEMENT, due_at=appeal.supplement_by)])
-    return _move(appeal, "ask", target, actor=actor, now=now, reason=decision.reason_code)
+    return _say(appeal, "ask", target, decision, actor=actor, now=now)
 
 
 @transaction.atomic
@@ -292,7 +292,13 @@ def _decide(appeal: Appeal, verb: str, target: str, decision: Decision, *, actor
     appeal.decided_by_id, appeal.decided_at = actor.id, now
     appeal.reason_code, appeal.message = decision.reason_code, decision.message.strip()
     _stop_clocks(appeal)
-    return _move(appeal, verb, target, actor=actor, now=now, reason=decision.reason_code)
+    return _say(appeal, verb, target, decision, actor=actor, now=now)
+
+
+def _say(appeal: Appeal, verb: str, target: str, decision: Decision, *, actor: Actor, now: datetime) -> Appeal:
+    """Make a move with its reason and its words in the line: the row keeps the last ones, the history keeps each."""
+    words = {"reason": decision.reason_code, "message": decision.message.strip()}
+    return _move(appeal, verb, target, actor=actor, now=now, **words)
 
 
 def _restart_review(appeal: Appeal, *, now: datetime) -> None:

@@ -92,10 +92,19 @@ def _of_line(complaint: Complaint, line: HistoryLine) -> Entry:
         role=role,
         name=_name(complaint, role, line.actor_name),
         sentence=_sentence(line),
-        text="" if line.noun == "appeal" else str(line.detail.get("reason", "")),  # an appeal's is a code
+        text=_words(line),
         handling=handling,
         pictures=handling.evidence.all() if handling else (),
     )
+
+
+def _words(line: HistoryLine) -> str:
+    """Return what was said with a move. What revoked a penalty in an appeal stands in the line of the appeal."""
+    if line.noun == "appeal":
+        return str(line.detail.get("message", ""))  # the reason is a code
+    if line.noun == "penalty" and not line.detail.get("by_hand"):
+        return ""
+    return str(line.detail.get("reason", ""))
 
 
 def _of_message(complaint: Complaint, message: Message) -> Entry:

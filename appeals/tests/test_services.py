@@ -1,14 +1,18 @@
 """The verbs of an appeal: what each does, whole, and what it refuses without changing anything."""
 
+import importlib
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.utils.translation import override
 
 from appeals import services
 from appeals.models import Appeal, AppealDraft
 from appeals.permissions import DECIDE, visible_to
+from appeals.queries import said_before
 from appeals.services import Decision
 from appeals.tests.making import (
     APPROVE,
@@ -28,7 +32,9 @@ from appeals.windows import appealable
 from common.actors import Actor, ActorKind
 from common.errors import BadInput, Conflict, IllegalMove, NotAllowed, PortalError
 from complaints.models import HistoryLine
+from complaints.queries import with_everything
 from complaints.tests.factories import consumer_actor, make_merchant, make_picture, make_program, member_actor, moment
+from complaints.timeline import timeline
 from deadlines.models import Deadline
 from merchants.models import Grant
 from notifications.models import Event
@@ -401,6 +407,68 @@ def test_a_supplement_needs_words_or_a_picture_of_ones_own(penalty, li):
     services.supplement(appeal.pk, "Second.", actor=member, now=DAY[5])
     appeal.refresh_from_db()
     assert appeal.supplement == "First.\n\nSecond."
+
+
+def test_every_question_and_every_decision_keeps_its_words(penalty, li, wang):
+    """The row has the last ones; the history has each."""
+    appeal = appeal_at(DAY[1], penalty)
+    second = Decision("unclear", "  When was it paid? ")
+    decide_at(DAY[1], "ask", appeal, ASK, by=li)
+    services.supplement(appeal.pk, "First.", actor=merchant_of(penalty), now=DAY[1])
+    decide_at(DAY[2], "ask", appeal, second, by=li)
+    services.supplement(appeal.pk, "Second.", actor=merchant_of(penalty), now=DAY[2])
+    decide_at(DAY[3], "approve", appeal, APPROVE, by=li)
+    services.correct(appeal.pk, CORRECT, actor=staff(wang), now=DAY[4])
+    appeal.refresh_from_db()
+    assert (appeal.asked_reason_code, appeal.asked_for) == ("unclear", "When was it paid?")
+    assert (appeal.reason_code, appeal.message) == (CORRECT.reason_code, CORRECT.message)
+    lines = HistoryLine.objects.filter(noun="appeal", detail__has_key="message").order_by("pk")
+    assert [(line.verb, line.detail["reason"], line.detail["message"]) for line in lines] == [
+        ("ask", ASK.reason_code, ASK.message),
+        ("ask", "unclear", "When was it paid?"),
+        ("approve", APPROVE.reason_code, APPROVE.message),
+        ("correct", CORRECT.reason_code, CORRECT.message),
+    ]
+    assert [(line.verb, line.detail["message"]) for line in said_before(appeal)] == [
+        ("approve", APPROVE.message),
+        ("ask", ASK.message),
+    ]
+
+
+def test_words_in_the_time_line_stand_once_with_the_move_of_the_appeal(penalty, li, wang):
+    appeal = appeal_at(DAY[1], penalty)
+    decide_at(DAY[2], "approve", appeal, APPROVE, by=li)
+    services.correct(appeal.pk, CORRECT, actor=staff(wang), now=DAY[3])
+    entries = timeline(with_everything(merchant_of(penalty)).get(pk=penalty.complaint_id))
+    assert [(entry.sentence, entry.text) for entry in entries[:4]] == [
+        ("Corrected the decision on the appeal.", CORRECT.message),
+        ("Put the penalty in effect again, with a new appeal window.", ""),
+        ("Approved the appeal.", APPROVE.message),
+        ("Revoked the penalty and gave the points back.", ""),
+    ]
+
+
+def test_the_database_refuses_a_question_without_words(penalty, li):
+    appeal = appeal_at(DAY[1], penalty)
+    decide_at(DAY[1], "ask", appeal, ASK, by=li)
+    for fields in ({"asked_for": ""}, {"asked_reason_code": ""}, {"asked_at": None}):
+        with pytest.raises(IntegrityError, match="what_is_asked_for_is_said"), transaction.atomic():
+            Appeal.objects.filter(pk=appeal.pk).update(**fields)
+
+
+def test_the_migration_moves_what_was_asked_and_leaves_decisions_alone(penalty, li):
+    """As rows were before it: asked about, and since then going on, or decided."""
+    going_on, decided = appeal_at(DAY[1], penalty), appeal_at(DAY[1], penalty_issued(ISSUED))
+    Appeal.objects.update(asked_at=DAY[1], reason_code="unclear", message="When was it paid?")
+    Appeal.objects.filter(pk=decided.pk).update(decided_at=DAY[2])
+    migration = importlib.import_module("appeals.migrations.0003_asked_for")
+    for _ in range(2):
+        migration.move_what_was_asked(apps, None)
+        going_on.refresh_from_db()
+        decided.refresh_from_db()
+        assert (going_on.asked_reason_code, going_on.asked_for) == ("unclear", "When was it paid?")
+        assert (going_on.reason_code, going_on.message) == ("", "")
+        assert (decided.asked_for, decided.message) == ("", "When was it paid?")
 
 
 def test_whoever_revoked_a_penalty_by_hand_cannot_decide_about_it(penalty, li, wang):
