@@ -23,7 +23,7 @@ class AppealQueue(QueueFilter):
 class AppealAdmin(ReviewAdmin):
     desk = AppealDesk
     queue = AppealQueue
-    long_texts = ("description", "supplement", "message")
+    long_texts = ("description", "supplement", "asked_for", "message")
     list_display = ("number", "review_due", "merchant", "kind", "attempt", "claim", "status_badge")
     list_select_related = ("penalty", "merchant", "claimed_by", "decided_by")
     list_filter = (AppealQueue, "penalty__kind", "merchant__platform")

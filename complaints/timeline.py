@@ -92,10 +92,19 @@ def _of_line(complaint: Complaint, line: HistoryLine) -> Entry:
         role=role,
         name=_name(complaint, role, line.actor_name),
         sentence=_sentence(line),
-        text="" if line.noun == "appeal" else str(line.detail.get("reason", "")),  # an appeal's is a code
+        text=_words(line),
         handling=handling,
         pictures=handling.evidence.all() if handling else (),
     )
+
+
+def _words(line: HistoryLine) -> str:
+    """Return what was said with a move. What revoked a penalty in an appeal stands in the line of the appeal."""
+    if line.noun == "appeal":
+        return str(line.detail.get("message", ""))  # the reason is a code
+    if line.noun == "penalty" and not line.detail.get("by_hand"):
+        return ""
+    return str(line.detail.get("reason", ""))
 
 
 def _of_message(complaint: Complaint, message: Message) -> Entry:
@@ -128,6 +137,8 @@ def _sentence(line: HistoryLine) -> str:
                 "Issued penalty %(penalty_no)s: %(points)d points.",
                 points,
             ) % {"penalty_no": line.detail["penalty_no"], "points": points}
+        case "penalty", "reinstate" if not line.detail.get("opens_window", True):
+            return _("Put the penalty in effect again. No attempt to appeal it is left.")
         case "penalty", "close_window":
             return _("The appeal window of penalty %(penalty_no)s closed.") % {"penalty_no": line.detail["penalty_no"]}
         case move if move in SENTENCES:

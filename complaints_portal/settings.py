@@ -292,6 +292,7 @@ SPECTACULAR_SETTINGS = {
         "AppealStatusEnum": "appeals.states.Status",
         "ComplaintActionEnum": "complaints.documents.ACTIONS",
         "AppealActionEnum": "appeals.serializers.ACTIONS",
+        "AppealReasonEnum": "appeals.reasons.Reason",
     },
 }
 

@@ -29,6 +29,33 @@ class Finding:
     examples: list[str] = field(default_factory=list)
 
 
+def _history(noun: str, table: str, name: str) -> tuple[Invariant, Invariant]:
+    """Return what must hold of the history of each row of a table: no gap in it, and an end in the row's status."""
+    return (
+        Invariant(
+            f"{noun}_history_is_unbroken",
+            f"Each move in the history of a {noun} starts from the state that the one before it led to.",
+            f"""
+            SELECT '{noun} ' || noun_id || ', line ' || id FROM (
+                SELECT id, noun_id, from_state, lag(to_state, 1, '') OVER (PARTITION BY noun_id ORDER BY id) AS led_to
+                FROM complaints_historyline WHERE noun = '{noun}'
+            ) AS line WHERE from_state <> led_to
+            """,  # noqa: S608 (names that stand below)
+        ),
+        Invariant(
+            f"{noun}_history_ends_in_the_status",
+            f"The last move in the history of a {noun} led to the status that it has.",
+            f"""
+            SELECT {name} FROM {table} AS row LEFT JOIN (
+                SELECT DISTINCT ON (noun_id) noun_id, to_state FROM complaints_historyline
+                WHERE noun = '{noun}' ORDER BY noun_id, id DESC
+            ) AS last ON last.noun_id = row.id
+            WHERE last.to_state IS DISTINCT FROM row.status
+            """,  # noqa: S608 (as above)
+        ),
+    )
+
+
 INVARIANTS = [
     Invariant(
         "one_penalty_per_obligation",
@@ -129,11 +156,11 @@ INVARIANTS = [
     ),
     Invariant(
         "open_window_has_a_clock",
-        "A penalty in effect whose window is not closed has its clock, ending when the penalty says.",
+        "A penalty that is not revoked and whose window is not closed has its clock, ending when the penalty says.",
         """
         SELECT penalty.penalty_no FROM penalties_penalty AS penalty
         LEFT JOIN deadlines_deadline AS clock ON clock.kind = 'appeal' AND clock.subject_id = penalty.id
-        WHERE penalty.status = 'in_effect' AND penalty.window_closed_at IS NULL
+        WHERE penalty.status <> 'revoked' AND penalty.window_closed_at IS NULL
             AND clock.due_at IS DISTINCT FROM penalty.appeal_by
         """,
     ),
@@ -157,28 +184,58 @@ INVARIANTS = [
         """,
     ),
     Invariant(
-        "history_is_unbroken",
-        "Each move of a complaint starts from the state that the one before it led to.",
+        "revoked_has_no_appeal_clock",
+        "A revoked penalty has no appeal clock: there is nothing left to appeal.",
         """
-        SELECT 'complaint ' || complaint_id || ', line ' || id FROM (
-            SELECT id, complaint_id, from_state,
-                lag(to_state, 1, '') OVER (PARTITION BY complaint_id ORDER BY id) AS led_to
-            FROM complaints_historyline WHERE noun = 'complaint'
-        ) AS line WHERE from_state <> led_to
+        SELECT penalty.penalty_no FROM penalties_penalty AS penalty
+        JOIN deadlines_deadline AS clock ON clock.kind = 'appeal' AND clock.subject_id = penalty.id
+        WHERE penalty.status = 'revoked'
         """,
     ),
     Invariant(
-        "history_ends_in_the_status",
-        "The last move of a complaint led to the status that it has.",
+        "under_appeal_means_one_open_appeal",
+        "A penalty is under appeal exactly while one appeal against it is open.",
         """
-        SELECT complaint.complaint_no FROM complaints_complaint AS complaint
-        LEFT JOIN LATERAL (
-            SELECT to_state FROM complaints_historyline AS line
-            WHERE line.complaint_id = complaint.id AND line.noun = 'complaint' ORDER BY line.id DESC LIMIT 1
-        ) AS last ON true
-        WHERE last.to_state IS DISTINCT FROM complaint.status
+        SELECT penalty.penalty_no FROM penalties_penalty AS penalty
+        LEFT JOIN (SELECT penalty_id, count(*) AS number FROM appeals_appeal
+            WHERE status IN ('submitted', 'more_wanted') GROUP BY penalty_id) AS open ON open.penalty_id = penalty.id
+        WHERE coalesce(open.number, 0) <> CASE penalty.status WHEN 'under_appeal' THEN 1 ELSE 0 END
         """,
     ),
+    Invariant(
+        "review_has_its_clock",
+        "An appeal under review has its clock, ending when the appeal says, or staff were alerted that it was missed.",
+        """
+        SELECT 'appeal ' || appeal.id FROM appeals_appeal AS appeal
+        LEFT JOIN deadlines_deadline AS clock ON clock.kind = 'review' AND clock.subject_id = appeal.id
+        WHERE appeal.status = 'submitted' AND clock.due_at IS DISTINCT FROM appeal.review_by
+            AND (clock.id IS NOT NULL OR NOT EXISTS (SELECT FROM notifications_event AS event
+                WHERE event.name = 'review.overdue' AND event.subject_id = appeal.id
+                    AND (event.payload->>'review_by')::timestamptz = appeal.review_by))
+        """,
+    ),
+    Invariant(
+        "supplement_has_its_clock",
+        "An appeal about which staff asked has the clock of its supplement, ending when the appeal says.",
+        """
+        SELECT 'appeal ' || appeal.id FROM appeals_appeal AS appeal
+        LEFT JOIN deadlines_deadline AS clock ON clock.kind = 'supplement' AND clock.subject_id = appeal.id
+        WHERE appeal.status = 'more_wanted' AND (clock.id IS NULL OR clock.due_at IS DISTINCT FROM appeal.supplement_by)
+        """,
+    ),
+    Invariant(
+        "review_clock_has_an_appeal",
+        "A review clock is about an appeal under review, a supplement clock about one that staff asked about.",
+        """
+        SELECT clock.kind || ' ' || clock.subject_id FROM deadlines_deadline AS clock
+        LEFT JOIN appeals_appeal AS appeal ON appeal.id = clock.subject_id
+        WHERE (clock.kind = 'review' AND appeal.status IS DISTINCT FROM 'submitted')
+            OR (clock.kind = 'supplement' AND appeal.status IS DISTINCT FROM 'more_wanted')
+        """,
+    ),
+    *_history("complaint", "complaints_complaint", "row.complaint_no"),
+    *_history("penalty", "penalties_penalty", "row.penalty_no"),
+    *_history("appeal", "appeals_appeal", "'appeal ' || row.id"),
 ]
 
 

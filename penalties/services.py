@@ -44,6 +44,20 @@ def revoke_locked(penalty: Penalty, *, reason: str, actor: Actor, now: datetime,
     _move(penalty, "revoke", target, actor=actor, now=now, reason=reason, by_hand=by_hand)
 
 
+def close_window_locked(penalty: Penalty, *, actor: Actor, now: datetime) -> None:
+    """Close the appeal window before its end: nothing can be submitted in it any more. The caller holds the lock.
+
+    A window that is closed already stays as it is. The line and the event are those that the sweep writes.
+    """
+    if penalty.window_closed_at is not None:
+        return
+    penalty.window_closed_at = now
+    Deadline.objects.filter(kind=Deadline.Kind.APPEAL, subject_id=penalty.pk).delete()
+    penalty.save(update_fields=["window_closed_at"])
+    history_line(penalty, "close_window", penalty.status, penalty.status, actor=actor, at=now).save()
+    _tell(penalty, "window_closed", {"penalty_no": penalty.penalty_no}, now=now)
+
+
 @transaction.atomic
 def revoke(penalty_id: int, *, reason: str, actor: Actor, now: datetime) -> Penalty:
     """Revoke a penalty without an appeal: the platform was at fault.
@@ -61,17 +75,21 @@ def revoke(penalty_id: int, *, reason: str, actor: Actor, now: datetime) -> Pena
     return penalty
 
 
-def reinstate_locked(penalty: Penalty, *, reason: str, actor: Actor, now: datetime) -> None:
+def reinstate_locked(penalty: Penalty, *, reason: str, opens_window: bool, actor: Actor, now: datetime) -> None:
     """Put a penalty that was revoked by mistake in effect again, with a whole new appeal window.
 
-    The caller holds the lock and has judged who may.
+    Without attempts left there is nothing to open: then the window stays closed, or is closed now. The caller holds
+    the lock and has judged both this and who may.
     """
     target = PENALTY.target("reinstate", penalty.status)
     penalty.revoked_at, penalty.revoked_by, penalty.revoked_reason = None, "", ""
-    penalty.appeal_by = now + policy_at(now).appeal_within(penalty.kind)
-    penalty.window_closed_at = None
-    start_clocks([appeal_clock(penalty)])
-    _move(penalty, "reinstate", target, actor=actor, now=now, reason=reason)
+    if opens_window:
+        penalty.appeal_by = now + policy_at(now).appeal_within(penalty.kind)
+        penalty.window_closed_at = None
+        start_clocks([appeal_clock(penalty)])
+    _move(penalty, "reinstate", target, actor=actor, now=now, reason=reason, opens_window=opens_window)
+    if not opens_window:
+        close_window_locked(penalty, actor=actor, now=now)
 
 
 def appeal_clock(penalty: Penalty) -> Deadline:
@@ -94,13 +112,12 @@ def _move(penalty: Penalty, verb: str, to: str, *, actor: Actor, now: datetime, 
     before, penalty.status = penalty.status, to
     penalty.save()
     history_line(penalty, verb, before, to, actor=actor, at=now, **detail).save()
-    emit(
-        f"penalty.{EVENTS[verb]}",
-        merchant_id=penalty.merchant_id,
-        subject_id=penalty.pk,
-        at=now,
-        payload={"penalty_no": penalty.penalty_no, "kind": penalty.kind, "points": penalty.points},
-    )
+    facts = {"penalty_no": penalty.penalty_no, "kind": penalty.kind, "points": penalty.points}
+    _tell(penalty, EVENTS[verb], facts, now=now)
+
+
+def _tell(penalty: Penalty, what: str, payload: dict[str, Any], *, now: datetime) -> None:
+    emit(f"penalty.{what}", merchant_id=penalty.merchant_id, subject_id=penalty.pk, at=now, payload=payload)
 
 
 def history_line(

@@ -248,6 +248,56 @@ def test_without_the_lock_a_window_is_closed_and_then_appealed(monkeypatch):
     assert penalty.window_closed_at is None  # the closing was written over
 
 
+def reject_while_a_sweep_closes(appeal: Appeal, li: User) -> Any:
+    """Let the last rejection reach the penalty while the sweep that closes its window is not committed yet."""
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert sweep("appeal", END + MICROSECOND).acted == 1
+            future = pool.submit(
+                outcome_of, lambda: services.reject(appeal.pk, REJECT, actor=staff(li), now=END + MICROSECOND)
+            )
+            until_waiting(1)
+        return future.result(timeout=PATIENCE)
+
+
+def last_attempt(li: User) -> Appeal:
+    """An appeal at the window's end, claimed, after two that were rejected."""
+    penalty = penalty_issued(ISSUED)
+    for _ in range(2):
+        decide_at(CLAIMED, "reject", appeal_at(CLAIMED, penalty), REJECT, by=li)
+    appeal = appeal_at(END, penalty)
+    services.claim(appeal.pk, actor=staff(li), now=END)
+    return appeal
+
+
+def test_a_last_rejection_that_waited_for_the_closing_sweep_closes_nothing_a_second_time():
+    li = make_reviewer("Li")
+    appeal = last_attempt(li)
+    assert reject_while_a_sweep_closes(appeal, li).status == "rejected"
+    assert moves_of(appeal.penalty)[-2:] == ["close_window", "uphold"]
+    assert moves_of(appeal.penalty).count("close_window") == 1
+
+
+def test_a_sweep_passes_over_a_penalty_whose_last_attempt_is_being_rejected_and_finds_nothing_left():
+    li = make_reviewer("Li")
+    appeal = last_attempt(li)
+    with transaction.atomic():
+        services.reject(appeal.pk, REJECT, actor=staff(li), now=END + MICROSECOND)
+        with started(lambda: sweep("appeal", END + MICROSECOND)) as (future,):
+            assert (future.result(timeout=PATIENCE).acted, future.result().in_use) == (0, 1)
+    assert sweep("appeal", END + MICROSECOND).examined == 0
+    assert moves_of(appeal.penalty)[-2:] == ["uphold", "close_window"]
+
+
+def test_without_the_lock_a_last_rejection_closes_the_window_that_a_sweep_has_closed(monkeypatch):
+    """The control: the rejection has looked before the sweep commits, and writes after it."""
+    li = make_reviewer("Li")
+    appeal = last_attempt(li)
+    monkeypatch.setattr(penalties, "lock", lambda penalty_id: Penalty.objects.get(pk=penalty_id))
+    assert reject_while_a_sweep_closes(appeal, li).status == "rejected"
+    assert moves_of(appeal.penalty).count("close_window") == 2
+
+
 def test_two_appeals_at_once_leave_one_open():
     for _ in range(ROUNDS // 2):
         penalty = penalty_issued(ISSUED)

@@ -107,7 +107,11 @@ def test_a_penalty_that_comes_back_gets_a_whole_new_window(actor, kind, appeal_b
     with transaction.atomic():
         locked = services.lock(penalty.pk)
         services.reinstate_locked(
-            locked, reason="It was not.", actor=actor, now=moment("2026-11-20T09:30:00.000001+08:00")
+            locked,
+            reason="It was not.",
+            opens_window=True,
+            actor=actor,
+            now=moment("2026-11-20T09:30:00.000001+08:00"),
         )
     penalty.refresh_from_db()
     assert (penalty.status, penalty.revoked_at, penalty.revoked_by, penalty.revoked_reason) == (
