@@ -1,16 +1,14 @@
 """Two people at the same moment, on two real connections; beside each, what happens without the lock."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
-from django.utils.translation import override
+from django.db import IntegrityError, transaction
 
 from appeals import services
 from appeals.models import Appeal
@@ -29,6 +27,7 @@ from appeals.tests.making import (
 from common.errors import Conflict, IllegalMove, PortalError
 from complaints.models import HistoryLine
 from complaints.tests.factories import make_picture, moment
+from complaints.tests.racing import PATIENCE, collide, outcome_of, started, until_waiting
 from deadlines.calendar import move_provisional_deadlines
 from deadlines.calendar_import import publish_year, read_year
 from deadlines.models import Deadline
@@ -43,61 +42,11 @@ ISSUED = moment("2026-11-02T10:00+08:00")
 END = moment("2026-11-09T10:00+08:00")
 MICROSECOND = timedelta(microseconds=1)
 ROUNDS = 50
-PATIENCE = 30
 
 
 @pytest.fixture(autouse=True)
 def _calendar(transactional_db):
     publish_the_known_years()
-
-
-def outcome_of(call: Callable[[], Any]) -> Any:
-    """Call a verb on a connection of its own; return what it returned, or what it refused with."""
-    try:
-        with override("en"):
-            return call()
-    except (PortalError, IntegrityError) as refusal:
-        return refusal
-    finally:
-        connection.close()
-
-
-def waiting() -> int:
-    """How many sessions wait for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # what a transaction saw once it would see for ever
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        return int(cursor.fetchone()[0])
-
-
-def until_waiting(number: int) -> None:
-    pause = Event()
-    for _ in range(2500):
-        if waiting() == number:
-            return
-        pause.wait(0.002)
-    raise AssertionError(f"{number} sessions should be waiting by now")
-
-
-@contextmanager
-def started(*calls: Callable[[], Any]) -> Iterator[list[Future[Any]]]:
-    """Start calls, each in a thread with a connection of its own."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        yield [pool.submit(outcome_of, call) for call in calls]
-
-
-def collide(rows: Any, *calls: Callable[[], Any]) -> list[Any]:
-    """Hold the rows until every call waits for them, then let go: the calls meet in every round, not by luck."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        with transaction.atomic():
-            assert list(rows.select_for_update())
-            futures = []
-            for number, call in enumerate(calls, 1):
-                futures.append(pool.submit(outcome_of, call))
-                until_waiting(number)
-        return [future.result(timeout=PATIENCE) for future in futures]
 
 
 def decisions_of(appeal: Appeal) -> list[str]:
