@@ -24,7 +24,7 @@ class AppealDesk(Desk[Appeal]):
 
     model = Appeal
     noun = "appeal"
-    queue_title = _("Review queue")
+    queue_title = _("Appeals to review")
     template = "admin/appeals/appeal/desk.html"
     moves = APPEAL
     open_statuses = OPEN

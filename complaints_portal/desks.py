@@ -77,7 +77,7 @@ SOURCES = (
         kind=CLAIMS,
         rate_title=_("Overruled in the last 90 days"),
         groups={
-            "about": Group(_("By what it is about"), ABOUT),
+            "about": Group(_("By subject"), ABOUT),
             "reason": Group(_("By reason"), dict(Reason.choices), are_shares=True),
         },
     ),

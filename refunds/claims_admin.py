@@ -28,7 +28,7 @@ class ClaimQueue(QueueFilter):
 class AboutFilter(admin.SimpleListFilter):
     """What the claim is about."""
 
-    title = _("about")
+    title = _("subject")
     parameter_name = "about"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -46,18 +46,18 @@ class NoRefundClaimAdmin(ReviewAdmin):
     list_display = ("number", "review_due", "merchant", "about", "trade_amount", "claim", "status_badge")
     list_select_related = ("complaint", "merchant", "claimed_by", "decided_by")
     list_filter = (ClaimQueue, AboutFilter, "merchant__platform")
-    search_fields = ("complaint__complaint_no__startswith", "complaint__trade_no__startswith")
-    search_help_text = _("The number of a complaint or of a trade, or its beginning.")
+    search_fields = ("complaint__complaint_no__startswith",)
+    search_help_text = _("A complaint's number, or its beginning: the day it was filed, as in 20260317.")
 
     @admin.display(description=_("complaint"))
     def number(self, review: NoRefundClaim) -> str:
         return review.complaint.complaint_no
 
-    @admin.display(description=_("about"))
+    @admin.display(description=_("subject"))
     def about(self, review: NoRefundClaim) -> Any:
         return ABOUT[claims.about(review)]
 
-    @admin.display(description=_("trade amount"))
+    @admin.display(description=_("amount"))
     def trade_amount(self, review: NoRefundClaim) -> SafeString:
         return money(review.complaint.trade_amount)
 

@@ -85,7 +85,7 @@ class ClaimDesk(Desk[NoRefundClaim]):
         about = claims.about(review)
         return {
             "claim": review,
-            "case": review.refund_case,
+            "case": queries.case_of(review),
             "about": about,
             "about_label": queries.ABOUT[about],
             "amounts": self.amounts(review),

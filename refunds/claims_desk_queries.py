@@ -50,8 +50,13 @@ ABOUT_IN_SQL = Case(
 def with_facts(actor: Actor) -> QuerySet[NoRefundClaim]:
     """Return the claims of this actor, each with what its desk names."""
     return visible_claims(actor).select_related(
-        "complaint", "handling", "refund_case", "merchant", "mini_program", "claimed_by", "decided_by"
+        "complaint__refund_case", "handling", "refund_case", "merchant", "mini_program", "claimed_by", "decided_by"
     )
+
+
+def case_of(review: NoRefundClaim) -> RefundCase | None:
+    """Return the pending refund that is refused, or that a ruling opened; None while nothing was ever ruled due."""
+    return getattr(review.complaint, "refund_case", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +112,7 @@ def opens_case(review: NoRefundClaim, verb: str) -> bool:
     if review.refund_case_id is not None:
         return False
     if verb == CORRECT:
-        return (
-            review.status == ClaimStatus.ACCEPTED
-            and not RefundCase.objects.filter(complaint_id=review.complaint_id).exists()
-        )
+        return review.status == ClaimStatus.ACCEPTED and case_of(review) is None
     return verb == "overrule"
 
 
@@ -132,9 +134,11 @@ def moments_of(review: NoRefundClaim, complaint: Complaint) -> list[Moment]:
     if handling is not None:
         late = _("in time") if handling.in_time else _("late")
         found.append(Moment(handling.handled_at, _("Handled"), f"{handling.get_method_display()}, {late}"))
-    if review.refund_case is not None:
-        case = review.refund_case
-        found += [Moment(case.opened_at, _("Ruled due")), Moment(review.submitted_at, _("Refused"))]
+    case = case_of(review)
+    if case is not None:
+        found += [Moment(case.opened_at, _("Ruled due")), Moment(case.refund_by, _("Refund due by"))]
+    if review.refund_case_id is not None:
+        found.append(Moment(review.submitted_at, _("Refused")))
     elif review.is_contested:
         found.append(Moment(review.submitted_at, _("Contested")))
     found.append(Moment(review.review_by, _("Review due")))
