@@ -27,8 +27,6 @@ KEPT_AS = "staff-numbers"
 KEPT_FOR = 60
 """Seconds for which the numbers are kept; nobody decides by them."""
 
-RATE = _("Rate")
-
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -47,6 +45,8 @@ class Source:
     desk: type[Desk[Any]]
     kind: Kind
     rate_title: Promise
+    rate: Promise
+    """What stands above the rates themselves."""
     further: Mapping[str, Promise] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)
 
@@ -69,6 +69,7 @@ SOURCES = (
         desk=AppealDesk,
         kind=APPEALS,
         rate_title=_("Approved in the last 90 days"),
+        rate=_("Rate"),
         further={"more_wanted": _("more evidence wanted")},
         groups={"kind": Group(_("By rule"), dict(PenaltyKind.choices))},
     ),
@@ -76,6 +77,7 @@ SOURCES = (
         desk=ClaimDesk,
         kind=CLAIMS,
         rate_title=_("Overruled in the last 90 days"),
+        rate=_("Overruled"),
         groups={
             "about": Group(_("By subject"), ABOUT),
             "reason": Group(_("By reason"), dict(Reason.choices), are_shares=True),
@@ -134,9 +136,9 @@ def _tables(source: Source, found: Numbers) -> Iterator[Table]:
                 Line(group.labels.get(rate.label, rate.label), percent, rate.decided)
                 for rate, percent in zip(rates, percents, strict=True)
             ]
-            yield Table(group.heading, _("Share") if group.are_shares else RATE, rows)
+            yield Table(group.heading, _("Share") if group.are_shares else source.rate, rows)
     if found.by_reviewer:
-        yield Table(_("By reviewer"), RATE, [_line(rate) for rate in found.by_reviewer])
+        yield Table(_("By reviewer"), source.rate, [_line(rate) for rate in found.by_reviewer])
 
 
 def _line(rate: Rate) -> Line:

@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.admin import FastList
 from common.templatetags.ui import money
@@ -18,6 +19,7 @@ from refunds.claims_desk_queries import ABOUT, IS_ABOUT
 from refunds.models import NoRefundClaim, RulingTemplate
 from refunds.states import ClaimStatus
 
+SUBJECT = pgettext_lazy("of a claim", "subject")
 LAPSED = Way("lapsed", _("lapsed"), lambda _me, _now: Q(status=ClaimStatus.LAPSED), ("-pk",))
 
 
@@ -28,7 +30,7 @@ class ClaimQueue(QueueFilter):
 class AboutFilter(admin.SimpleListFilter):
     """What the claim is about."""
 
-    title = _("subject")
+    title = SUBJECT
     parameter_name = "about"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -53,7 +55,7 @@ class NoRefundClaimAdmin(ReviewAdmin):
     def number(self, review: NoRefundClaim) -> str:
         return review.complaint.complaint_no
 
-    @admin.display(description=_("subject"))
+    @admin.display(description=SUBJECT)
     def about(self, review: NoRefundClaim) -> Any:
         return ABOUT[claims.about(review)]
 
