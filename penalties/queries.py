@@ -9,7 +9,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from common.counting import capped_count
 from common.keyset import Segment
 from common.policy import policy_at
-from complaints.models import Complaint
+from complaints.models import Complaint, HistoryLine
 from complaints.queries import start_of
 from penalties.models import Penalty
 from penalties.states import Kind, Status
@@ -142,6 +142,15 @@ def rule_of(penalty: Penalty) -> Rule:
         hours = policy_at(ruled_at).refund_hours
     window = policy_at(penalty.issued_at).appeal_within(penalty.kind)
     return Rule(hours, penalty.points, int(window.total_seconds() // 3600))
+
+
+def was_revoked_by_hand(penalty: Penalty) -> bool:
+    """Say whether staff revoked the penalty without an appeal, singly or with a whole run."""
+    revocations = HistoryLine.objects.filter(
+        complaint_id=penalty.complaint_id, noun="penalty", noun_id=penalty.pk, verb="revoke"
+    )
+    last = revocations.order_by("pk").last()
+    return penalty.status == Status.REVOKED and last is not None and bool(last.detail.get("by_hand"))
 
 
 def timeout_penalties(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
