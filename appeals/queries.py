@@ -9,7 +9,7 @@ from django.db.models import Prefetch, QuerySet
 from appeals.models import Appeal
 from appeals.permissions import visible_to
 from appeals.states import Status
-from appeals.windows import Appealable, appealable
+from appeals.windows import Appealable, appealable, attempts_left
 from common.actors import Actor
 from common.counting import capped_counts
 from common.policy import policy_at
@@ -57,6 +57,12 @@ def attempts_of(penalties: Iterable[Penalty], *, actor: Actor, now: datetime) ->
         )
         for penalty in penalties
     }
+
+
+def has_attempts_left(penalty: Penalty) -> bool:
+    """Say whether a penalty has attempts left, as its appeals stand now."""
+    spent = Appeal.objects.filter(penalty=penalty, status=Status.REJECTED).count()
+    return attempts_left(penalty, spent=spent) > 0
 
 
 def listed(actor: Actor) -> QuerySet[Appeal]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from common.counting import CAP, capped_count, count_words
 from common.keyset import Segment
 from common.policy import policy_at
-from complaints.models import Complaint
+from complaints.models import Complaint, HistoryLine
 from complaints.queries import start_of
 from complaints.reviews.record import RECENT, Tally
 from penalties.models import Penalty
@@ -144,6 +144,15 @@ def rule_of(penalty: Penalty) -> Rule:
         hours = policy_at(ruled_at).refund_hours
     window = policy_at(penalty.issued_at).appeal_within(penalty.kind)
     return Rule(hours, penalty.points, int(window.total_seconds() // 3600))
+
+
+def was_revoked_by_hand(penalty: Penalty) -> bool:
+    """Say whether staff revoked the penalty without an appeal, singly or with a whole run."""
+    revocations = HistoryLine.objects.filter(
+        complaint_id=penalty.complaint_id, noun="penalty", noun_id=penalty.pk, verb="revoke"
+    )
+    last = revocations.order_by("pk").last()
+    return penalty.status == Status.REVOKED and last is not None and bool(last.detail.get("by_hand"))
 
 
 def timeout_penalties(complaints: Iterable[Complaint]) -> dict[int, Penalty]:

@@ -247,6 +247,35 @@ def test_without_the_lock_a_last_rejection_closes_the_window_that_a_sweep_has_cl
     assert moves_of(appeal.penalty).count("close_window") == 2
 
 
+def test_a_penalty_is_put_back_once_when_two_do_so_at_once():
+    li, wang = staff(make_reviewer("Li")), staff(make_reviewer("Wang"))
+    penalty = penalty_issued(ISSUED)
+    penalties.revoke(penalty.pk, reason="Down.", actor=li, now=CLAIMED)
+    back = partial(penalties.reinstate, penalty.pk, reason="It was not.", now=DECIDED)
+    outcomes = collide(Penalty.objects.filter(pk=penalty.pk), partial(back, actor=li), partial(back, actor=wang))
+    assert sorted(type(each).__name__ for each in outcomes) == ["IllegalMove", "Penalty"]
+    assert moves_of(penalty) == ["issue", "revoke", "reinstate"]
+
+
+def test_without_the_lock_only_the_clock_keeps_the_second_one_out(monkeypatch):
+    """The control: both have looked; one clock per penalty is all that the database allows."""
+    li, wang = staff(make_reviewer("Li")), staff(make_reviewer("Wang"))
+    penalty = penalty_issued(ISSUED)
+    penalties.revoke(penalty.pk, reason="Down.", actor=li, now=CLAIMED)
+    both_have_looked = Barrier(2)
+
+    def look(penalty_id: int) -> Penalty:
+        penalty = Penalty.objects.get(pk=penalty_id)
+        both_have_looked.wait(PATIENCE)
+        return penalty
+
+    monkeypatch.setattr(penalties, "lock", look)
+    back = partial(penalties.reinstate, penalty.pk, reason="It was not.", now=DECIDED)
+    with started(partial(back, actor=li), partial(back, actor=wang)) as futures:
+        outcomes = [future.result(timeout=PATIENCE) for future in futures]
+    assert sorted(type(each).__name__ for each in outcomes) == ["IntegrityError", "Penalty"]
+
+
 def test_two_appeals_at_once_leave_one_open():
     for _ in range(ROUNDS // 2):
         penalty = penalty_issued(ISSUED)

@@ -81,6 +81,7 @@ VERBS = (
     "correct",
     "correct_first",
     "revoke",
+    "reinstate",
     "go_on",
     "close",
 )
@@ -94,6 +95,8 @@ def perform(verb: str, penalty: Penalty, reviewers, now) -> None:
         appeal_at(now, penalty)
     elif verb == "revoke":
         penalties.revoke(penalty.pk, reason="The platform was at fault.", actor=staff(reviewer), now=now)
+    elif verb == "reinstate":
+        penalties.reinstate(penalty.pk, reason="It was not, after all.", actor=staff(reviewer), now=now)
     elif verb in ("go_on", "close"):
         sweep("supplement" if verb == "go_on" else "appeal", now)
     elif appeal is None:

@@ -171,6 +171,7 @@ DOORS: dict[str, tuple[str, str]] = {
     "admin:refunds_rulingtemplate_change": ("login login 403 200 login", "login login 403 200 login"),
     "/admin/refunds/rulingtemplate/<path:object_id>/": ("login login 302 302 login", "login login 302 302 login"),
     "admin:penalties_penalty_revoke": ("login login 403 200 login", "login login 403 400 login"),
+    "admin:penalties_penalty_reinstate": ("login login 403 200 login", "login login 403 400 login"),
     "admin:penalties_penalty_revoke_run": ("login login 403 200 login", "login login 403 400 login"),
     "admin:deadlines_workday_import": ("login login 403 200 login", "login login 403 200 login"),
     "admin:deadlines_workday_changelist": ("login login 403 200 login", "login login 403 200 login"),
