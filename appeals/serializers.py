@@ -94,15 +94,17 @@ class AppealSerializer(serializers.Serializer[Any]):
         help_text=_("The public holidays of that time are not published yet: it may move, only ever later.")
     )
     asked_at = serializers.DateTimeField(allow_null=True)
+    asked_reason_code = serializers.ChoiceField(
+        Reason.choices, allow_blank=True, help_text=_("Why staff last asked for more evidence.")
+    )
+    asked_for = serializers.CharField(help_text=_("What staff last asked the merchant for; a decision leaves it."))
     supplement_by = serializers.DateTimeField(allow_null=True)
     supplement = serializers.CharField()
     supplement_pictures = PictureSerializer(many=True)
     supplemented_at = serializers.DateTimeField(allow_null=True)
     decided_at = serializers.DateTimeField(allow_null=True)
-    reason_code = serializers.ChoiceField(
-        Reason.choices, allow_blank=True, help_text=_("Why staff decided so, or what they ask for.")
-    )
-    message = serializers.CharField(help_text=_("What staff say to the merchant."))
+    reason_code = serializers.ChoiceField(Reason.choices, allow_blank=True, help_text=_("Why staff decided so."))
+    message = serializers.CharField(help_text=_("What staff say to the merchant about their decision."))
 
 
 class AppealPageSerializer(NeighboursSerializer):
@@ -133,6 +135,8 @@ def appeal_document(appeal: Appeal, actor: Actor) -> dict[str, Any]:
         "review_by": utc(appeal.review_by),
         "review_is_provisional": appeal.is_provisional,
         "asked_at": utc(appeal.asked_at),
+        "asked_reason_code": appeal.asked_reason_code,
+        "asked_for": appeal.asked_for,
         "supplement_by": utc(appeal.supplement_by),
         "supplement": appeal.supplement,
         "supplement_pictures": [picture_document(picture) for picture in appeal.supplement_evidence.all()],
@@ -160,6 +164,8 @@ _APPEAL: dict[str, Any] = {
     "review_by": "2026-11-27T15:59:59.999999Z",
     "review_is_provisional": False,
     "asked_at": None,
+    "asked_reason_code": "",
+    "asked_for": "",
     "supplement_by": None,
     "supplement": "",
     "supplement_pictures": [],

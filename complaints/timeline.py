@@ -115,7 +115,7 @@ REFUND_RESULTS: dict[str, Promise] = {
     "reverse": gettext_lazy("Took the refund of %(amount)s back: it did not reach the consumer."),
 }
 
-WORDS = {"appeal": "", "no_refund_claim": "message", "refund": "message"}
+WORDS = {"appeal": "message", "no_refund_claim": "message", "refund": "message"}
 """Which detail of a line is text for people. An appeal's reason is a code, and so is that of a ruling."""
 
 
@@ -134,10 +134,17 @@ def _of_line(complaint: Complaint, line: HistoryLine) -> Entry:
         role=role,
         name=_name(complaint, role, line.actor_name),
         sentence=_sentence(line),
-        text=str(line.detail.get(WORDS.get(line.noun, "reason"), "")),
+        text=_words(line),
         handling=handling,
         pictures=handling.evidence.all() if handling else (),
     )
+
+
+def _words(line: HistoryLine) -> str:
+    """Return what was said with a move. What revoked a penalty in an appeal stands in the line of the appeal."""
+    if line.noun == "penalty" and not line.detail.get("by_hand"):
+        return ""
+    return str(line.detail.get(WORDS.get(line.noun, "reason"), ""))
 
 
 def _of_message(complaint: Complaint, message: Message) -> Entry:

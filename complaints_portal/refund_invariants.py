@@ -3,39 +3,14 @@
 What must be true of the money stands in `refunds/ledger.py`.
 """
 
+from complaints_portal.invariants import Invariant, history_of
+
 AFTER_REFUNDS = ("due", "refused", "refunded")
 """States of a case whose round was not simply called off: its clock was stopped, was swept, or still runs."""
 
 
-def _history(noun: str, table: str, number: str) -> list[tuple[str, str, str]]:
-    """Return what must hold of the history of each row of a table: no gap in it, and an end in the row's status."""
-    return [
-        (
-            f"{noun}_history_is_unbroken",
-            f"Each move in the history of a {noun.replace('_', ' ')} starts from where the one before it led to.",
-            f"""
-            SELECT '{noun} ' || noun_id || ', line ' || id FROM (
-                SELECT id, noun_id, from_state, lag(to_state, 1, '') OVER (PARTITION BY noun_id ORDER BY id) AS led_to
-                FROM complaints_historyline WHERE noun = '{noun}'
-            ) AS line WHERE from_state <> led_to
-            """,  # noqa: S608 (names that stand below)
-        ),
-        (
-            f"{noun}_history_ends_in_the_status",
-            f"The last move in the history of a {noun.replace('_', ' ')} led to the status that it has.",
-            f"""
-            SELECT '{noun} ' || {number} FROM {table} AS row LEFT JOIN (
-                SELECT DISTINCT ON (noun_id) noun_id, to_state FROM complaints_historyline
-                WHERE noun = '{noun}' ORDER BY noun_id, id DESC
-            ) AS last ON last.noun_id = row.id
-            WHERE last.to_state IS DISTINCT FROM row.status
-            """,  # noqa: S608 (as above)
-        ),
-    ]
-
-
-REFUND_INVARIANTS: list[tuple[str, str, str]] = [
-    (
+REFUND_INVARIANTS = [
+    Invariant(
         "in_review_has_a_claim",
         "A complaint is in review exactly when one claim about its handling is open.",
         """
@@ -48,7 +23,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
             AND NOT (complaint.is_history AND number IS NULL)
         """,
     ),
-    (
+    Invariant(
         "refused_has_a_claim",
         "A pending refund is refused exactly when one claim about its refusal is open.",
         """
@@ -59,7 +34,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
         WHERE coalesce(number, 0) <> (refund_case.status = 'refused')::int
         """,
     ),
-    (
+    Invariant(
         "claim_has_its_clock",
         "An open claim has its clock, ending when the claim says, or staff were alerted that it was missed.",
         """
@@ -70,7 +45,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
                 WHERE event.name = 'review.overdue' AND event.subject_id = claim.id))
         """,
     ),
-    (
+    Invariant(
         "no_clock_of_a_ruled_claim",
         "No review clock runs on for a claim that was ruled on or lapsed.",
         """
@@ -79,7 +54,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
         WHERE clock.kind = 'review' AND claim.status <> 'submitted'
         """,
     ),
-    (
+    Invariant(
         "refund_due_has_a_case",
         "A complaint's refund is due exactly when its pending refund is due or refused.",
         """
@@ -89,7 +64,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
             AND (complaint.status = 'refund_due') <> coalesce(refund_case.status IN ('due', 'refused'), false)
         """,
     ),
-    (
+    Invariant(
         "each_round_is_timed_once",
         "The clock of a pending refund's round runs, was stopped in time, or was missed and penalised.",
         f"""
@@ -102,7 +77,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
                 AND num_nonnulls(clock.id, penalty.id, refund_case.stopped_at) = 0)
         """,  # noqa: S608 (the pieces are constants)
     ),
-    (
+    Invariant(
         "refund_clock_agrees_with_its_case",
         "A refund clock is about a pending refund, with its round, its points and its deadline.",
         """
@@ -112,7 +87,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
             IS DISTINCT FROM (refund_case.complaint_id, refund_case.round, refund_case.points, refund_case.refund_by)
         """,
     ),
-    (
+    Invariant(
         "no_refund_clock_in_time",
         "No clock runs on for what was refunded or called off in time.",
         """
@@ -121,7 +96,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
         WHERE clock.kind = 'refund' AND refund_case.ended_at <= refund_case.refund_by
         """,
     ),
-    (
+    Invariant(
         "a_stopped_clock_has_a_reason",
         "The clock of what is due stands still only while refunds of all of it are under way.",
         """
@@ -133,7 +108,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
             AND (counting = refund_case.amount AND waits) IS NOT TRUE
         """,
     ),
-    (
+    Invariant(
         "refund_penalty_has_a_case",
         "A penalty for an overdue refund is about a round that a pending refund had.",
         """
@@ -143,7 +118,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
             OR refund_case.round < penalty.round)
         """,
     ),
-    (
+    Invariant(
         "claims_and_cases_agree_with_their_complaint",
         "A claim and a pending refund are of the same merchant and mini program as their complaint.",
         """
@@ -154,7 +129,7 @@ REFUND_INVARIANTS: list[tuple[str, str, str]] = [
         WHERE (subject.merchant_id, subject.mini_program_id) <> (complaint.merchant_id, complaint.mini_program_id)
         """,
     ),
-    *_history("no_refund_claim", "refunds_norefundclaim", "row.id"),
-    *_history("refund_case", "refunds_refundcase", "row.case_no"),
-    *_history("refund", "refunds_refund", "row.refund_no"),
+    *history_of("no_refund_claim", "refunds_norefundclaim", "'claim ' || row.id"),
+    *history_of("refund_case", "refunds_refundcase", "row.case_no"),
+    *history_of("refund", "refunds_refund", "row.refund_no"),
 ]

@@ -316,6 +316,7 @@ SPECTACULAR_SETTINGS = {
         "TopUpChannelEnum": "refunds.models.TopUp.Channel",
         "PenaltyKindEnum": "penalties.states.Kind",
         "FundTransferKindEnum": "refunds.models.FundTransfer.Kind",
+        "AppealReasonEnum": "appeals.reasons.Reason",
     },
 }
 

@@ -1,5 +1,7 @@
 """`Penalty`: a violation record. Exactly one for each missed obligation; never deleted."""
 
+from datetime import datetime
+
 import pgtrigger
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -93,3 +95,8 @@ class Penalty(models.Model):
 
     def __str__(self) -> str:
         return self.penalty_no
+
+    @property
+    def window_ends_at(self) -> datetime:
+        """When the appeal window ends or ended: at `appeal_by`, or before, when the last attempt was spent."""
+        return min(self.appeal_by, self.window_closed_at or self.appeal_by)

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db.models import Count, Q, QuerySet, Sum
+from django.utils.translation import gettext_lazy as _
 
-from common.counting import capped_count
+from common.counting import CAP, capped_count, count_words
 from common.keyset import Segment
 from common.policy import policy_at
 from complaints.models import Complaint, HistoryLine
 from complaints.queries import start_of
+from complaints.reviews.record import RECENT, Tally
 from penalties.models import Penalty
 from penalties.states import Kind, Status
 from refunds.models import RefundCase
@@ -172,9 +174,27 @@ def overdue_penalties(cases: Iterable[RefundCase]) -> dict[int, list[Penalty]]:
     return found
 
 
+def was_revoked_by_hand(penalty: Penalty) -> bool:
+    """Say whether staff revoked the penalty without an appeal, singly or with a whole run."""
+    revocations = HistoryLine.objects.filter(
+        complaint_id=penalty.complaint_id, noun="penalty", noun_id=penalty.pk, verb="revoke"
+    )
+    last = revocations.order_by("pk").last()
+    return penalty.status == Status.REVOKED and last is not None and bool(last.detail.get("by_hand"))
+
+
 def timeout_penalties(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
     """Return, by complaint, the penalty for not handling it in time; each complaint has at most one."""
     penalties = Penalty.objects.filter(
         kind=Kind.COMPLAINT_TIMEOUT, subject_id__in=[complaint.pk for complaint in complaints]
     )
     return {penalty.subject_id: penalty for penalty in penalties}
+
+
+def record(merchant_id: int, now: datetime) -> Iterable[Tally]:
+    """Tell what a merchant stands at: the points that count, and the penalties of the last 90 days."""
+    standing = Penalty.objects.filter(merchant_id=merchant_id, status__in=(Status.IN_EFFECT, Status.UNDER_APPEAL))
+    counted = standing[: CAP + 1].aggregate(points=Sum("points", default=0), number=Count("pk"))
+    recent = Penalty.objects.filter(merchant_id=merchant_id, issued_at__gte=now - RECENT)[: CAP + 1].count()
+    points = f"{counted['points']:,}" + ("+" if counted["number"] > CAP else "")
+    return Tally(_("points in effect"), points), Tally(_("penalties in 90 days"), count_words(recent))

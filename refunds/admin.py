@@ -19,6 +19,7 @@ from common.errors import PortalError
 from common.templatetags.ui import moment, money
 from common.wording import clock_face
 from complaints.timeline import timeline
+from refunds import claims_admin as claims_admin  # noqa: PLC0414 (registers its models)
 from refunds import money_admin_queries as queries
 from refunds import services
 from refunds.cases import rest_of, sum_of_refunds

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import DecimalField, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
@@ -47,6 +48,14 @@ def rest_of(case: RefundCase) -> Decimal:
     """Return what is still to be refunded."""
     amount: Decimal = case.amount
     return max(ZERO, amount - sum_of_refunds(case))
+
+
+def rests_of(cases: QuerySet[RefundCase]) -> Decimal:
+    """Return what is still to be refunded of all these cases together, in one query."""
+    counting = Q(refunds__status__in=COUNTING)
+    sums = cases.annotate(paid=Coalesce(Sum("refunds__amount", filter=counting), ZERO, output_field=DecimalField()))
+    rests = sums.annotate(rest=Greatest(F("amount") - F("paid"), ZERO, output_field=DecimalField()))
+    return sum(rests.values_list("rest", flat=True), ZERO)
 
 
 def open_case(complaint: Complaint, amount: Decimal, *, actor: Actor, now: datetime) -> RefundCase:

@@ -33,7 +33,6 @@ from refunds.records import Record, write
 from refunds.states import NO_REFUND_CLAIM, REFUND_CASE, CaseStatus, ClaimStatus, RefundStatus
 
 TEXT_LIMIT = 1000
-MESSAGE_LIMIT = 1000
 NOUN = "no_refund_claim"
 
 
@@ -234,13 +233,8 @@ def _can_be_due(complaint: Complaint) -> Decimal:
     Refuses when that is nothing: a merchant cannot be made to pay what no payment system would take.
     """
     refunding.lock_trade(complaint)
-    others = RefundCase.objects.filter(
-        merchant_id=complaint.merchant_id,
-        complaint__trade_no=complaint.trade_no,
-        status__in=[CaseStatus.DUE, CaseStatus.REFUSED],
-    ).exclude(complaint=complaint)
-    rest = refundable(complaint) - sum((cases.rest_of(case) for case in others), fund.ZERO)
-    if rest <= 0:
+    rest = refundable(complaint)
+    if not rest:
         raise IllegalMove(
             _("All of this trade is refunded or due already, so nothing more can be due."), code="refunded_in_full"
         )
@@ -255,7 +249,16 @@ def _not_got_yet(complaint: Complaint, rest: Decimal) -> Decimal:
 
 
 def refundable(complaint: Complaint) -> Decimal:
-    """Return how much of a complaint's trade is not refunded yet."""
+    """Return how much of a complaint's trade is neither refunded yet nor due for another complaint about it."""
+    others = RefundCase.objects.filter(
+        merchant_id=complaint.merchant_id,
+        complaint__trade_no=complaint.trade_no,
+        status__in=[CaseStatus.DUE, CaseStatus.REFUSED],
+    ).exclude(complaint=complaint)
+    return max(fund.ZERO, _not_refunded(complaint) - cases.rests_of(others))
+
+
+def _not_refunded(complaint: Complaint) -> Decimal:
     trade = RefundedTrade.objects.filter(merchant_id=complaint.merchant_id, trade_no=complaint.trade_no).first()
     amount: Decimal = complaint.trade_amount
     return amount if trade is None else max(fund.ZERO, min(trade.trade_amount, amount) - trade.refunded)
@@ -302,12 +305,7 @@ def _refuse_lapsed(review: NoRefundClaim) -> None:
 
 
 def _check_ruling(verb: str, ruling: Ruling) -> None:
-    if ruling.reason_code not in REASONS_OF[verb]:
-        raise BadInput(_("Choose a reason from the list."), field="reason_code")
-    if not ruling.message.strip():
-        raise BadInput(_("Write a message to the merchant; they read why."), field="message")
-    if len(ruling.message) > MESSAGE_LIMIT:
-        raise BadInput(_("Keep the message to %(limit)d characters.") % {"limit": MESSAGE_LIMIT}, field="message")
+    reviewing.check_answer(ruling.reason_code, ruling.message, REASONS_OF[verb])
 
 
 def _claim(

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.moves import Move, MoveTable
 
@@ -9,7 +10,7 @@ from common.moves import Move, MoveTable
 class ClaimStatus(models.TextChoices):
     SUBMITTED = "submitted", _("under review")
     ACCEPTED = "accepted", _("no refund due")
-    OVERRULED = "overruled", _("refund due")
+    OVERRULED = "overruled", pgettext_lazy("a ruling", "refund due")
     LAPSED = "lapsed", _("lapsed")
 
 

@@ -143,7 +143,7 @@ BREAKS = {
 
 
 def test_every_invariant_is_broken_once_below():
-    assert set(BREAKS) == {name for name, _sentence, _broken_by in REFUND_INVARIANTS}
+    assert set(BREAKS) == {each.name for each in REFUND_INVARIANTS}
 
 
 @pytest.mark.usefixtures("cases")

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -550,7 +551,7 @@ def rows(chen, account):
     program = make_program(merchant=account.merchant)
     refund_at("2026-11-21T10:00+08:00", case_at("2026-11-20T12:00+08:00", program=program, amount="30.00"), "30.00")
     record_high(chen, account)
-    models = (RefundCase, Refund, GuaranteeAccount, TopUp, FundTransfer, RefundedTrade)
+    models: tuple[Any, ...] = (RefundCase, Refund, GuaranteeAccount, TopUp, FundTransfer, RefundedTrade)
     return {name: model.objects.earliest("pk") for name, model in zip(MODELS, models, strict=True)}
 
 

@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from refunds.failures import SENTENCES
 from refunds.gateways import Outcome, RefundOrder, payment_gateway, refund_gateway
-from refunds.gateways.alipay import SENTENCES, AlipayGateway
+from refunds.gateways.alipay import AlipayGateway
 from refunds.sandbox.control import PAYMENT_QUERY, REFUND, REFUND_QUERY
 from refunds.sandbox.testing import forget_gateways
 

@@ -164,10 +164,10 @@ def test_the_card_counts_the_points_of_complaints_and_refunds_together(shop):
         assert "Points at stake today 2 with refunds, until midnight" in shown
         assert "Refunds due 1 including the missed ones Next refund deadline 1 h 0 min left 2026-03-13 09:00" in shown
     with browser(shop.administrator, "2026-03-13T10:00+08:00") as client:
-        shown = client.get("/")
-        assert "1 refund was not made in time." in text_of(shown)
+        page = client.get("/")
+        assert "1 refund was not made in time." in text_of(page)
         assert client.get("/refunds/?due=overdue").content.decode().count("row-link") == 1
-        assert 'href="/refunds/?due=overdue"' in shown.content.decode()
+        assert 'href="/refunds/?due=overdue"' in page.content.decode()
 
 
 def test_a_refund_whose_clock_stands_still_is_neither_next_nor_overdue(shop, monkeypatch):
