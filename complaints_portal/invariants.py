@@ -17,7 +17,7 @@ def history_of(noun: str, table: str, name: str) -> tuple[Invariant, Invariant]:
     return (
         Invariant(
             f"{noun}_history_is_unbroken",
-            f"Each move in the history of a {_words(noun)} starts from the state that the one before it led to.",
+            f"In the history of each {_words(noun)}, every move starts from the state that the one before it led to.",
             f"""
             SELECT '{noun} ' || noun_id || ', line ' || id FROM (
                 SELECT id, noun_id, from_state, lag(to_state, 1, '') OVER (PARTITION BY noun_id ORDER BY id) AS led_to
@@ -27,7 +27,7 @@ def history_of(noun: str, table: str, name: str) -> tuple[Invariant, Invariant]:
         ),
         Invariant(
             f"{noun}_history_ends_in_the_status",
-            f"The last move in the history of a {_words(noun)} led to the status that it has.",
+            f"The last move of each {_words(noun)} led to the status that it has.",
             f"""
             SELECT {name} FROM {table} AS row LEFT JOIN (
                 SELECT DISTINCT ON (noun_id) noun_id, to_state FROM complaints_historyline

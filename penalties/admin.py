@@ -60,6 +60,7 @@ class PenaltyAdmin(RecordAdmin):
     )
     list_select_related = ("merchant", "complaint")
     list_filter = ("status", "kind", ("window_closed_at", admin.EmptyFieldListFilter))
+    exclude = ("subject_id",)  # a number of ours: the complaint stands beside it
     search_fields = ("penalty_no__startswith",)
     search_help_text = _("A penalty's number, or its beginning: the day it was issued, as in 20260317.")
 

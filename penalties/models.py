@@ -7,6 +7,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from complaints.models import Complaint
 from deadlines.models import SweepRun
@@ -50,7 +51,7 @@ class Penalty(models.Model):
     issued_at = models.DateTimeField(_("issued at"))
     appeal_by = models.DateTimeField(_("appeal by"))
     window_closed_at = models.DateTimeField(_("window closed at"), null=True, blank=True)
-    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+    revoked_at = models.DateTimeField(pgettext_lazy("a penalty", "revoked at"), null=True, blank=True)
     revoked_by = models.CharField(_("revoked by"), max_length=200, blank=True, db_default="")
     revoked_reason = models.TextField(_("reason for revoking"), blank=True, db_default="")
     sweep_run = models.ForeignKey(
