@@ -29,11 +29,12 @@ TAKEN_FOR = timedelta(seconds=60)
 
 TAKE = """
     UPDATE {table} SET asked = LEAST(asked + 1, %(at_most)s), ask_at = %(until)s
-    WHERE id IN (
+    WHERE id = (
         SELECT id FROM {table} WHERE ask_at <= %(now)s {which} ORDER BY ask_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     RETURNING id, asked
 """
+"""Not `IN`: where few rows are expected, that may be looked up again for each of them, and then takes them all."""
 
 ASKED_AT_MOST = 32767
 """The most that the column holds."""

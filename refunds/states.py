@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext_lazy
 
 from common.moves import Move, MoveTable
 
@@ -24,14 +25,14 @@ class CaseStatus(models.TextChoices):
 class RefundStatus(models.TextChoices):
     PROCESSING = "processing", _("processing")
     SUCCEEDED = "succeeded", _("succeeded")
-    FAILED = "failed", _("failed")
+    FAILED = "failed", pgettext_lazy("of a refund", "failed")
     REVERSED = "reversed", _("reversed")
 
 
 class TopUpStatus(models.TextChoices):
     PENDING = "pending", _("pending")
     CREDITED = "credited", _("credited")
-    DECLINED = "declined", _("declined")
+    DECLINED = "declined", pgettext_lazy("of a top-up", "declined")
     REVERSED = "reversed", _("reversed")
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from common.errors import IllegalMove, NotAllowed
 from complaints.tests.factories import make_merchant, member_actor, moment
@@ -85,6 +86,18 @@ def test_each_has_its_turn_the_longest_waiting_first_up_to_the_limit(gateway):
     assert asking.ask_about_refunds(lambda: AT, limit=2) == 2
     assert [number for _what, number in gateway.calls] == [made[2].refund_no, made[0].refund_no]
     assert ask() == 1
+
+
+def test_one_is_taken_at_a_time_also_where_the_planner_expects_a_single_row(gateway):
+    """With such statistics a subquery behind `IN` runs once for each row, and takes one more each time."""
+    requested()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ANALYZE refunds_refund")
+    for _ in range(4):
+        requested()
+    assert asking.ask_about_refunds(lambda: AT, limit=1) == 1
+    assert sorted(Refund.objects.values_list("asked", flat=True)) == [0, 0, 0, 0, 1]
 
 
 def test_without_a_payment_system_nothing_is_asked():

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, currently_in_test_context, event, given, settings
+from hypothesis import HealthCheck, assume, currently_in_test_context, event, given, settings
 from hypothesis import strategies as st
 
 from common.errors import PortalError
@@ -339,6 +339,7 @@ def test_over_any_history_a_cent_that_somebody_changes_is_found(world, steps, wh
             ids = [row[0] for row in cursor.fetchall()]
             for guarded, constraint in GUARDS:
                 cursor.execute(f"ALTER TABLE {guarded} DROP CONSTRAINT {constraint}")
+        assume(ids)  # every refund may have come back
         in_sql(f"UPDATE {table} SET {column} = {column} + {cent} WHERE id = {ids[which % len(ids)]}")
         assert verify_ledger().broken
 

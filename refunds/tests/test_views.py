@@ -230,7 +230,7 @@ def test_a_bad_filter_shows_a_sentence_and_lists_nothing(shop, case):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("", "No refund is due"),
+        ("", "No refund waits"),
         ("?status=refunded", "No pending refund has this status"),
         ("?q=12345", "No pending refund matches"),
     ],
@@ -672,7 +672,7 @@ def test_a_refusal_stops_the_clock_and_shows_its_review(shop, case):
     assert case.status == "refused"
     assert not Deadline.objects.filter(kind="refund").exists()
     assert "stands still, 5 d 21 h left your refusal is under review" in shown
-    assert "Ruled on by" in shown
+    assert "Ruling due by" in shown
     assert "2026-03-11 23:59 Beijing time" in shown  # Saturday 7 March; Monday, Tuesday, Wednesday
     assert "It came on Monday." in shown
 
