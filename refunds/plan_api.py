@@ -32,6 +32,7 @@ from refunds.plan_documents import (
 )
 from refunds.plan_queries import Days, statement_page
 from refunds.serializers import StatementWantedSerializer, TopUpGivenSerializer, TopUpsWantedSerializer
+from refunds.top_ups import pay_by
 
 TAGS = ["Guarantee plan"]
 
@@ -78,6 +79,7 @@ class PlanApiView(ApiView):
                 amount=top_up.amount,
                 subject=str(_("Guarantee deposit of %(merchant)s") % {"merchant": top_up.account.merchant.name}),
                 return_to=return_to or self.request.build_absolute_uri(f"{done}?returned=1"),
+                until=pay_by(top_up),
             )
         (document,) = top_up_documents([top_up])
         return {**document, "pay_address": address}

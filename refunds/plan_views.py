@@ -33,6 +33,7 @@ from refunds.models import FundTransfer, GuaranteeAccount, TopUp
 from refunds.permissions import visible_accounts
 from refunds.plan_forms import DaysForm, TopUpForm
 from refunds.plan_queries import Days, pending_top_ups, preview, standing_of, statement_page, whole_statement
+from refunds.top_ups import pay_by
 
 LATEST = 5
 LOOKS = 6
@@ -146,6 +147,7 @@ def top_up_pay(request: MemberRequest, number: str) -> HttpResponse:
         amount=begun.amount,
         subject=_("Guarantee deposit of %(merchant)s") % {"merchant": request.merchant.name},
         return_to=request.build_absolute_uri(done),
+        until=pay_by(begun),
     )
     context = {"top_up": begun, "address": address, "paid_url": done}
     return render(request, "guarantee/pay.html", context | {"top_up_url": _with_next("refunds:top_up", way_back)})

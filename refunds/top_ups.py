@@ -21,8 +21,10 @@ from refunds.records import as_text
 from refunds.states import TOP_UP, TopUpStatus
 from refunds.waiting import next_ask
 
+PAY_WITHIN = timedelta(hours=12)
+"""So long the payment page takes a payment."""
 GIVEN_UP_AFTER = timedelta(hours=24)
-"""A payment page that nobody used for so long: the top-up is declined, and a new one can be started."""
+"""A payment page that nobody used: the top-up is declined, long after the page took its last payment."""
 REFERENCE_LIMIT = 64
 REFERENCE_LIMIT_THERE = 128
 MOST = Decimal("10000000.00")
@@ -150,6 +152,11 @@ def learn_payment(top_up_id: int, answer: Answer, *, now: datetime) -> TopUp:
     top_up.ask_at = next_ask(now, top_up.asked)
     top_up.save(update_fields=["ask_at"])
     return top_up
+
+
+def pay_by(top_up: TopUp) -> datetime:
+    """Return until when an online top-up can be paid."""
+    return top_up.requested_at + PAY_WITHIN
 
 
 def checked(amount: Decimal) -> Decimal:

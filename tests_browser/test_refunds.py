@@ -1,4 +1,4 @@
-"""The choices of a pending refund in a real browser, on a payment system that really answers: pay, record, or refuse."""
+"""The choices of a pending refund in a real browser, on a payment system that answers: pay, record, or refuse."""
 
 import re
 from collections.abc import Callable
@@ -120,6 +120,7 @@ def test_a_fund_that_falls_short_is_topped_up_online_and_the_refund_finished_whe
     page.get_by_role("link", name=BACK).click()
     expect(page).to_have_url(waits_at)
     assert rows_of(page, ".split") == ["From the bonus ¥23.07 ¥0.00", "From the deposit ¥76.93 ¥0.00"]
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     page.get_by_role("button", name="Refund 100.00 yuan now").click()
     expect(page.locator("h1 + .badge")).to_have_text("refunded")
 
@@ -220,6 +221,7 @@ def test_a_refusal_is_overruled_at_the_desk_and_a_new_round_begins(visitor, shop
     claim.refresh_from_db()
     case.refresh_from_db()
     assert (claim.status, claim.reason_code, claim.decided_by) == ("overruled", "not_proven", reviewer)
+    assert claim.decided_at is not None
     assert (case.status, case.round, case.refund_by) == ("due", 2, claim.decided_at + timedelta(days=7))
     assert Deadline.objects.get(kind="refund").due_at == case.refund_by
 

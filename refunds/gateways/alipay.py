@@ -6,6 +6,7 @@ the money is asked about later; nothing is ever concluded from silence.
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from common.numbers import BEIJING
 from refunds.failures import SENTENCES
 from refunds.gateways import Answer, Outcome, RefundOrder
 from refunds.gateways.alipay_client import Client, Node, Unclear
@@ -98,14 +100,18 @@ class AlipayGateway:
         wish = {"trade_no": order.trade_no, "out_request_no": order.request_no}
         return self._ask("alipay.trade.fastpay.refund.query", order.request_no, wish, understood, is_question=True)
 
-    def pay_address(self, *, number: str, amount: Decimal, subject: str, return_to: str) -> str:
+    def pay_address(self, *, number: str, amount: Decimal, subject: str, return_to: str, until: datetime) -> str:
         """Return the signed address of the page on which to pay.
 
         Offer it as a link. A form that leads there is stopped by browsers, for the portal's pages (`form-action` of the
         Content-Security-Policy) send forms to the portal only, also when the portal answers with a redirect.
         """
         signed = self.client.api_alipay_trade_page_pay(
-            subject[:SUBJECT_LIMIT], number, written(amount), return_url=return_to
+            subject[:SUBJECT_LIMIT],
+            number,
+            written(amount),
+            return_url=return_to,
+            time_expire=f"{until.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}",
         )
         return f"{self.client.address}?{signed}"
 

@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS trade (
     subject TEXT NOT NULL DEFAULT '',
     return_url TEXT NOT NULL DEFAULT '',
     token TEXT NOT NULL DEFAULT '',
-    paid_at TEXT NOT NULL DEFAULT ''
+    paid_at TEXT NOT NULL DEFAULT '',
+    pay_by TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS refund (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -66,6 +67,7 @@ class Trade:
     return_url: str
     token: str
     paid_at: str
+    pay_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,27 +179,37 @@ class Books:
 
     # Payments.
 
-    def open_payment(self, out_trade_no: str, total: int, subject: str, return_url: str) -> Trade:
+    def open_payment(self, out_trade_no: str, total: int, subject: str, return_url: str, pay_by: str) -> Trade:
         """Begin a payment, or come back to it; refuse the same number with another amount."""
         with self._changing() as books:
             trade = _find(books, {"out_trade_no": out_trade_no})
             if trade is None:
                 books.execute(
-                    "INSERT INTO trade (trade_no, out_trade_no, status, total, subject, return_url, token)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (_new_number(), out_trade_no, WAITING, total, subject, return_url, secrets.token_urlsafe(16)),
+                    "INSERT INTO trade (trade_no, out_trade_no, status, total, subject, return_url, token, pay_by)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        _new_number(),
+                        out_trade_no,
+                        WAITING,
+                        total,
+                        subject,
+                        return_url,
+                        secrets.token_urlsafe(16),
+                        pay_by,
+                    ),
                 )
             elif trade.total != total:
                 raise Refusal("ACQ.CONTEXT_INCONSISTENT", "交易信息被篡改")
             return _read_trade_by_number(books, out_trade_no)
 
     def decide_payment(self, out_trade_no: str, token: str, *, is_paid: bool) -> Trade:
-        """Pay or close a payment that waits; one that was decided before stays as it is."""
+        """Pay or close a payment that waits; its time over, it is closed. What was decided before stays."""
         with self._changing() as books:
             trade = _find(books, {"out_trade_no": out_trade_no})
             if trade is None or not secrets.compare_digest(trade.token.encode(), token.encode()):
                 raise Refusal("ACQ.TRADE_NOT_EXIST", "交易不存在")
             if trade.status == WAITING:
+                is_paid = is_paid and (not trade.pay_by or beijing_now() <= trade.pay_by)
                 books.execute(
                     "UPDATE trade SET status = ?, paid_at = ? WHERE out_trade_no = ?",
                     (PAID if is_paid else CLOSED, beijing_now() if is_paid else "", out_trade_no),

@@ -83,7 +83,7 @@ def open_payment(books: Books, given: Parameters) -> Trade:
     is_address = return_url.startswith(("http://", "https://")) or not return_url
     if amount is None or not 0 < len(number) <= LONGEST_NUMBER or not given.get("subject") or not is_address:
         raise Refusal("ACQ.INVALID_PARAMETER", "参数无效")
-    return books.open_payment(number, amount, given["subject"], return_url)
+    return books.open_payment(number, amount, given["subject"], return_url, given.get("time_expire", ""))
 
 
 def return_parameters(trade: Trade) -> dict[str, str]:

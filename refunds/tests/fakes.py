@@ -1,6 +1,7 @@
 """A payment system in memory: it remembers what it was sent and asked, and answers what a test lets it answer."""
 
 from collections import deque
+from datetime import datetime
 from decimal import Decimal
 
 from refunds.gateways import Answer, Outcome, RefundOrder
@@ -30,7 +31,7 @@ class FakeGateway:
     def query(self, order: RefundOrder) -> Answer:
         return self._answer("query", order.request_no)
 
-    def pay_address(self, *, number: str, amount: Decimal, subject: str, return_to: str) -> str:
+    def pay_address(self, *, number: str, amount: Decimal, subject: str, return_to: str, until: datetime) -> str:
         return f"http://pay.invalid/{number}"
 
     def query_payment(self, number: str) -> Answer:

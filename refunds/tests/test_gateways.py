@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,6 +16,7 @@ from refunds.sandbox.control import PAYMENT_QUERY, REFUND, REFUND_QUERY
 from refunds.sandbox.testing import forget_gateways
 
 TRADE = "2026111022001400001234567890"
+YESTERDAY, TOMORROW = (datetime.now(UTC) + timedelta(days=days) for days in (-1, 1))
 BACK = "http://127.0.0.1:8000/guarantee/"
 
 
@@ -44,8 +46,9 @@ def order(number="R-1", amount="33.33", trade_no=TRADE, reason=""):
     return RefundOrder(trade_no=trade_no, request_no=number, amount=Decimal(amount), reason=reason)
 
 
-def pay_address(number="T-1", amount="500.00", return_to=BACK, subject="体验保障金充值"):
-    return paying().pay_address(number=number, amount=Decimal(amount), subject=subject, return_to=return_to)
+def pay_address(number="T-1", amount="500.00", return_to=BACK, subject="体验保障金充值", until=TOMORROW):
+    wish = {"number": number, "amount": Decimal(amount), "subject": subject, "return_to": return_to, "until": until}
+    return paying().pay_address(**wish)
 
 
 # What goes well.
@@ -343,6 +346,12 @@ def test_a_cancelled_payment_has_failed_and_leads_back_too(sandbox):
     assert sandbox.press(pay_address(), "cancel") == BACK
     answer = paying().query_payment("T-1")
     assert (answer.outcome, answer.amount) == (Outcome.FAILED, None)
+
+
+def test_a_payment_is_not_taken_when_its_time_is_over(sandbox):
+    assert sandbox.press(pay_address(until=YESTERDAY)) == BACK
+    answer = paying().query_payment("T-1")
+    assert (answer.outcome, answer.code) == (Outcome.FAILED, "TRADE_CLOSED")
 
 
 def test_paying_twice_pays_once_and_cancelling_afterwards_changes_nothing(sandbox):

@@ -395,7 +395,7 @@ def test_who_comes_back_after_paying_has_the_money_at_once_and_once(shop, paymen
     assert payments.asked == [top_up.number]
     assert balance_of(account) == Balance(Decimal("1000.00"), Decimal("300.00"), Decimal("300.00"))
     shown = text_of(response)
-    assert "¥1,000.00 was credited, and a bonus of ¥300.00." in shown
+    assert "¥1,000.00 was credited, and a bonus of ¥300.00" in shown
     assert "Status credited" in shown
     assert "hx-get" not in response.content.decode()
 

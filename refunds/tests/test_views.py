@@ -553,7 +553,8 @@ def test_a_refund_that_failed_says_why_and_what_to_do_and_gives_the_time_back(sh
     with browser(shop.administrator, later) as client:
         page = client.get(page_of(case))
         shown = text_of(page)
-        assert "No money moved, and none will for this number The balance is too low." in shown
+        why = "The merchant's balance at the payment system does not cover this refund."
+        assert f"No money moved, and none will for this number {why}" in shown
         assert "Mend the cause and refund again, or choose another way." in shown
         assert "Refund by 5 d 21 h left 2026-03-13 15:00 Beijing time" in shown
         assert "The refund of ¥100.00 failed; no money moved." in shown
