@@ -160,7 +160,7 @@ def test_the_index_shows_the_numbers_to_who_may_see_appeals_and_to_nobody_else(l
     numbers = shown.context["numbers"]
     assert (numbers.waiting, numbers.due_today, numbers.overdue, numbers.more_wanted) == (5, 1, 1, 1)
     assert shown.context["mine"] == 1
-    assert "complaint not handled in time" in text_of(shown)
+    assert "Complaint not handled in time" in text_of(shown)
     assert "numbers" not in hidden.context
     assert "Approved in the last 90 days" not in text_of(hidden)
     cache.clear()
