@@ -161,7 +161,7 @@ def test_the_index_shows_the_numbers_to_who_may_see_appeals_and_to_nobody_else(l
     numbers = desk["numbers"]
     assert (numbers.waiting, numbers.due_today, numbers.overdue, numbers.further) == (5, 1, 1, {"more_wanted": 1})
     assert desk["mine"] == 1
-    assert "complaint not handled in time" in text_of(shown)
+    assert "Complaint not handled in time" in text_of(shown)
     assert hidden.context["desks"] == []
     assert "Approved in the last 90 days" not in text_of(hidden)
     cache.clear()
