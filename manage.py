@@ -16,6 +16,7 @@ NEED_NO_SERVICES = {
     "findstatic",
     "help",
     "makemessages",
+    "sandbox",
     "spectacular",
     "startapp",
     "translations",
@@ -41,7 +42,7 @@ def needs_services(argv: list[str]) -> bool:
 
 def use_services(stack: ExitStack) -> None:
     """Bring the services, or end with a sentence that says what to do."""
-    from complaints_portal import embedded  # noqa: PLC0415 (only when it is needed)
+    from complaints_portal import embedded, sandboxed  # noqa: PLC0415 (only when it is needed)
 
     data_dir = embedded.data_dir_of(BASE_DIR)
     signal.signal(
@@ -52,6 +53,7 @@ def use_services(stack: ExitStack) -> None:
     except (embedded.CannotStart, OSError) as reason:
         sys.exit(f"manage.py: {reason}")
     embedded.put_in_environment(services)
+    os.environ.update(sandboxed.find(data_dir))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,15 +25,14 @@ from appeals.serializers import (
     SupplementSerializer,
     appeal_document,
 )
-from common.actors import ActorKind
-from common.errors import BadInput, NotAllowed
-from common.keyset import Segment, keyset_page
-from complaints.api import WITH_PICTURES, page_address
+from common.errors import BadInput
+from common.keyset import Segment
+from complaints.api import WITH_PICTURES
 from evidence.api import keep_sent_pictures
 from evidence.models import Evidence
 from evidence.queries import by_tokens
 from merchants.api import ApiView
-from merchants.models import Grant
+from merchants.listing import narrowed
 from penalties.permissions import require as require_penalty
 from penalties.permissions import visible_to as visible_penalties
 
@@ -44,21 +42,12 @@ TAGS = ["Appeals"]
 class AppealApiView(ApiView):
     """What the views of appeals have in common."""
 
+    blind = _("This key may not see appeals. Make one with the grant “view”.")
+
     def seen(self) -> QuerySet[Appeal]:
         """Return the appeals that exist for this key. Refuses a merchant's key that may not look at all."""
         self.require_sight()
         return listed(self.actor)
-
-    def require_sight(self) -> None:
-        """Refuse a merchant's key that may not look at all."""
-        if self.actor.kind == ActorKind.MERCHANT and Grant.VIEW not in self.actor.grants:
-            raise NotAllowed(_("This key may not see appeals. Make one with the grant “view”."))
-
-    def read(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-        """Return what was sent, validated."""
-        given = serializer_class(data=self.request.data)
-        given.is_valid(raise_exception=True)
-        return dict(given.validated_data)
 
     def evidence(self, given: dict[str, Any], merchant_id: int) -> list[Evidence]:
         """Return the pictures given before, then the new ones, which are kept. Refuses what is not this key's."""
@@ -127,19 +116,10 @@ class AppealsView(AppealApiView):
     )
     def get(self, request: Request) -> Response:
         """Return a page of appeals, newest first: a platform's, or one merchant's. “next” leads to the others."""
-        wanted = AppealsWantedSerializer(data=request.query_params)
-        wanted.is_valid(raise_exception=True)
-        given = wanted.validated_data
-        rows = self.seen().filter(**{NAMES[name]: value for name, value in given.items() if name in NAMES and value})
-        page = keyset_page(
-            [Segment(with_evidence(rows), "-submitted_at")], cursor=given["cursor"], size=given["page_size"]
-        )
-        return Response(
-            {
-                "results": [appeal_document(row, self.actor) for row in page.rows],
-                "next": page_address(request, page.next),
-                "previous": page_address(request, page.previous),
-            }
+        wanted = self.wanted(AppealsWantedSerializer)
+        rows = with_evidence(narrowed(self.seen(), wanted, NAMES))
+        return self.page(
+            [Segment(rows, "-submitted_at")], wanted, lambda rows: [appeal_document(row, self.actor) for row in rows]
         )
 
 

@@ -72,7 +72,9 @@ class AppealForm(KeepsPictures, forms.Form):
     def clean(self) -> dict[str, Any]:
         if not self.is_draft:
             for problem in problems(self.given(), self.penalty, now=self.now):
-                if problem.field not in self.errors:
+                if problem.field == "knowingly":  # why it seems so stands beside the box already
+                    self.add_error("knowingly", _("Tick this to appeal all the same."))
+                elif problem.field not in self.errors:
                     self.add_error(problem.field, str(problem))
         return self.cleaned_data
 

@@ -51,6 +51,8 @@ class Appeal(Reviewed):
     actor_id = models.BigIntegerField(null=True)
     actor_name = models.CharField(_("submitted by"), max_length=200)
     asked_at = models.DateTimeField(_("asked at"), null=True, blank=True)
+    asked_reason_code = models.CharField(_("reason for asking"), max_length=32, blank=True)
+    asked_for = models.TextField(_("asked for"), blank=True)
     supplement_by = models.DateTimeField(_("supplement by"), null=True, blank=True)
     supplement = models.TextField(_("supplement"), blank=True)
     supplement_evidence = models.ManyToManyField(Evidence, related_name="+", blank=True)
@@ -70,6 +72,11 @@ class Appeal(Reviewed):
                 condition=~Q(status__in=["approved", "rejected"])
                 | (Q(decided_at__isnull=False, decided_by__isnull=False) & ~Q(reason_code="") & ~Q(message="")),
                 name="a_decision_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="more_wanted")
+                | (Q(asked_at__isnull=False) & ~Q(asked_reason_code="") & ~Q(asked_for="")),
+                name="what_is_asked_for_is_said",
             ),
         ]
         indexes = [

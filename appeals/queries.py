@@ -9,14 +9,17 @@ from django.db.models import Prefetch, QuerySet
 from appeals.models import Appeal
 from appeals.permissions import visible_to
 from appeals.states import Status
-from appeals.windows import Appealable, appealable
+from appeals.windows import Appealable, appealable, attempts_left
 from common.actors import Actor
 from common.counting import capped_counts
 from common.policy import policy_at
-from complaints.models import Handling, Message
+from complaints.models import Handling, HistoryLine, Message
 from evidence.models import Evidence
 from penalties.models import Penalty
 from penalties.permissions import may as may_penalty
+
+DECISIONS = ("approve", "reject", "correct")
+"""The moves of an appeal that decide it."""
 
 OFFERED = 30
 """So many pictures of a case are offered for an appeal at most."""
@@ -56,6 +59,12 @@ def attempts_of(penalties: Iterable[Penalty], *, actor: Actor, now: datetime) ->
     }
 
 
+def has_attempts_left(penalty: Penalty) -> bool:
+    """Say whether a penalty has attempts left, as its appeals stand now."""
+    spent = Appeal.objects.filter(penalty=penalty, status=Status.REJECTED).count()
+    return attempts_left(penalty, spent=spent) > 0
+
+
 def listed(actor: Actor) -> QuerySet[Appeal]:
     """Return the appeals of this actor with what a list shows of each."""
     return visible_to(actor).select_related("penalty", "penalty__complaint", "mini_program")
@@ -83,6 +92,19 @@ def evidence_of_case(penalty: Penalty) -> list[Evidence]:
     )
     found = Evidence.objects.filter(pk__in=given[0].union(*given[1:]), merchant_id=penalty.merchant_id)
     return list(found.order_by("-pk")[:OFFERED])
+
+
+def said_before(appeal: Appeal) -> list[HistoryLine]:
+    """Return what staff said about an appeal and its row keeps no longer, the latest first.
+
+    A row has room for the last question and the last decision; those before them, asked again or corrected since, stand
+    in the history only.
+    """
+    lines = HistoryLine.objects.filter(
+        complaint_id=appeal.penalty.complaint_id, noun="appeal", noun_id=appeal.pk, verb__in=("ask", *DECISIONS)
+    ).order_by("-pk")
+    asked, decided = ([line for line in lines if (line.verb == "ask") is is_ask] for is_ask in (True, False))
+    return sorted(asked[1:] + decided[1:], key=lambda line: line.pk, reverse=True)
 
 
 def review_days(appeal: Appeal) -> int:

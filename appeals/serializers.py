@@ -16,15 +16,15 @@ from appeals.reasons import Reason
 from appeals.services import DESCRIPTION_LIMIT
 from appeals.states import APPEAL, Status
 from common.actors import Actor
-from common.keyset import PAGE_SIZE
 from complaints.documents import utc
 from complaints.serializers import TextField
 from evidence.api import PictureSerializer, SentPictureSerializer, picture_document
+from merchants.listing import NeighboursSerializer, PageWantedSerializer
 
 ACTIONS = ("supplement", "withdraw")
 
 
-class AppealsWantedSerializer(serializers.Serializer[dict[str, Any]]):
+class AppealsWantedSerializer(PageWantedSerializer):
     """Which appeals a list holds; what is left out narrows nothing."""
 
     status = serializers.MultipleChoiceField(
@@ -33,10 +33,6 @@ class AppealsWantedSerializer(serializers.Serializer[dict[str, Any]]):
     penalty_no = TextField(max_length=32, required=False)
     submitted_after = serializers.DateTimeField(required=False, help_text=_("Submitted at this moment or later."))
     submitted_before = serializers.DateTimeField(required=False, help_text=_("Submitted before this moment."))
-    page_size = serializers.IntegerField(min_value=1, max_value=100, default=PAGE_SIZE)
-    cursor = serializers.CharField(
-        max_length=500, required=False, default="", help_text=_("Given by “next” and “previous” of a page.")
-    )
 
 
 class EvidenceGivenSerializer(serializers.Serializer[dict[str, Any]]):
@@ -98,23 +94,23 @@ class AppealSerializer(serializers.Serializer[Any]):
         help_text=_("The public holidays of that time are not published yet: it may move, only ever later.")
     )
     asked_at = serializers.DateTimeField(allow_null=True)
+    asked_reason_code = serializers.ChoiceField(
+        Reason.choices, allow_blank=True, help_text=_("Why staff last asked for more evidence.")
+    )
+    asked_for = serializers.CharField(help_text=_("What staff last asked the merchant for; a decision leaves it."))
     supplement_by = serializers.DateTimeField(allow_null=True)
     supplement = serializers.CharField()
     supplement_pictures = PictureSerializer(many=True)
     supplemented_at = serializers.DateTimeField(allow_null=True)
     decided_at = serializers.DateTimeField(allow_null=True)
-    reason_code = serializers.ChoiceField(
-        Reason.choices, allow_blank=True, help_text=_("Why staff decided so, or what they ask for.")
-    )
-    message = serializers.CharField(help_text=_("What staff say to the merchant."))
+    reason_code = serializers.ChoiceField(Reason.choices, allow_blank=True, help_text=_("Why staff decided so."))
+    message = serializers.CharField(help_text=_("What staff say to the merchant about their decision."))
 
 
-class AppealPageSerializer(serializers.Serializer[Any]):
+class AppealPageSerializer(NeighboursSerializer):
     """A page of appeals, newest first."""
 
     results = AppealSerializer(many=True)
-    next = serializers.CharField(allow_null=True, help_text=_("The address of the page after this one."))
-    previous = serializers.CharField(allow_null=True, help_text=_("The address of the page before this one."))
 
 
 def appeal_document(appeal: Appeal, actor: Actor) -> dict[str, Any]:
@@ -139,6 +135,8 @@ def appeal_document(appeal: Appeal, actor: Actor) -> dict[str, Any]:
         "review_by": utc(appeal.review_by),
         "review_is_provisional": appeal.is_provisional,
         "asked_at": utc(appeal.asked_at),
+        "asked_reason_code": appeal.asked_reason_code,
+        "asked_for": appeal.asked_for,
         "supplement_by": utc(appeal.supplement_by),
         "supplement": appeal.supplement,
         "supplement_pictures": [picture_document(picture) for picture in appeal.supplement_evidence.all()],
@@ -166,6 +164,8 @@ _APPEAL: dict[str, Any] = {
     "review_by": "2026-11-27T15:59:59.999999Z",
     "review_is_provisional": False,
     "asked_at": None,
+    "asked_reason_code": "",
+    "asked_for": "",
     "supplement_by": None,
     "supplement": "",
     "supplement_pictures": [],

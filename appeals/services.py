@@ -15,13 +15,14 @@ from appeals.models import PROOFS_OF, Appeal, AppealDraft
 from appeals.permissions import has_conflict, require
 from appeals.reasons import REASONS_OF
 from appeals.states import APPEAL, Status
-from appeals.windows import appealable, seems_unsolved
+from appeals.windows import appealable, attempts_left, seems_unsolved
 from common.actors import Actor
 from common.errors import BadInput, Conflict, IllegalMove, NotAllowed
 from common.policy import policy_at
 from complaints.models import HistoryLine
 from deadlines.calendar import end_of_working_day
 from deadlines.models import Deadline
+from deadlines.reviewing import check_answer, give_back, take
 from deadlines.services import start_clocks, stop_clock
 from evidence.models import Evidence
 from evidence.services import check_number
@@ -32,7 +33,6 @@ from penalties.permissions import require as require_penalty
 from penalties.states import Status as PenaltyStatus
 
 DESCRIPTION_LIMIT = 2000
-MESSAGE_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +137,7 @@ def claim(appeal_id: int, *, actor: Actor, now: datetime) -> Appeal:
     require(actor, "claim", appeal)
     _refuse_conflict(actor, appeal)
     _refuse_withdrawn(appeal)
-    if appeal.decided_at is not None or (appeal.claimed_by_id != actor.id and appeal.claim_is_live(now=now)):
-        appeal.require_claim(actor, now=now)
-    appeal.claimed_by_id, appeal.claimed_at = actor.id, now
-    appeal.save(update_fields=["claimed_by", "claimed_at"])
+    take(appeal, actor, now=now)
     return appeal
 
 
@@ -149,9 +146,7 @@ def release(appeal_id: int, *, actor: Actor, now: datetime) -> Appeal:
     """Give a claimed review back to the queue."""
     appeal = _lock(appeal_id)
     require(actor, "claim", appeal)
-    appeal.require_claim(actor, now=now)
-    appeal.claimed_by, appeal.claimed_at = None, None
-    appeal.save(update_fields=["claimed_by", "claimed_at"])
+    give_back(appeal, actor, now=now)
     return appeal
 
 
@@ -162,10 +157,10 @@ def ask(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) -> A
     target = APPEAL.target("ask", appeal.status)
     appeal.asked_at = now
     appeal.supplement_by = now + policy_at(now).supplement_within
-    appeal.reason_code, appeal.message = decision.reason_code, decision.message.strip()
+    appeal.asked_reason_code, appeal.asked_for = decision.reason_code, decision.message.strip()
     Deadline.objects.filter(kind=Deadline.Kind.REVIEW, subject_id=appeal.pk).delete()
     start_clocks([_clock(appeal, Deadline.Kind.SUPPLEMENT, due_at=appeal.supplement_by)])
-    return _move(appeal, "ask", target, actor=actor, now=now, reason=decision.reason_code)
+    return _say(appeal, "ask", target, decision, actor=actor, now=now)
 
 
 @transaction.atomic
@@ -180,10 +175,13 @@ def approve(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) 
 
 @transaction.atomic
 def reject(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) -> Appeal:
-    """Reject: an attempt is spent, and the penalty is in effect again."""
+    """Reject: an attempt is spent, and the penalty is in effect again. The last one spent closes its window at once."""
     appeal = _lock_to_decide(appeal_id, "reject", decision, actor=actor, now=now)
     target = APPEAL.target("reject", appeal.status)
-    penalties.uphold(penalties.lock(appeal.penalty_id), actor=actor, now=now)
+    penalty = penalties.lock(appeal.penalty_id)
+    penalties.uphold(penalty, actor=actor, now=now)
+    if not _leaves_attempts(appeal, penalty):
+        penalties.close_window_locked(penalty, actor=actor, now=now)
     return _decide(appeal, "reject", target, decision, actor=actor, now=now)
 
 
@@ -191,7 +189,8 @@ def reject(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) -
 def correct(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) -> Appeal:
     """Correct a wrong decision: approved becomes rejected, or rejected approved; both stand in the history.
 
-    A penalty that comes back gets a whole new window. Refuses while a later appeal against the penalty is open.
+    A penalty that comes back gets a whole new window, unless no attempt is left. Refuses while a later appeal against
+    the penalty is open.
     """
     appeal = _lock(appeal_id)
     require(actor, "correct", appeal)
@@ -201,15 +200,23 @@ def correct(appeal_id: int, decision: Decision, *, actor: Actor, now: datetime) 
     penalty = penalties.lock(appeal.penalty_id)
     if penalty.status == PenaltyStatus.UNDER_APPEAL:
         raise IllegalMove(_("A later appeal against this penalty is under review; decide that one."))
+    reason = decision.message.strip()
     if target == Status.APPROVED:
-        penalties.revoke_locked(penalty, reason=decision.message.strip(), actor=actor, now=now)
+        penalties.revoke_locked(penalty, reason=reason, actor=actor, now=now)
     else:
-        penalties.reinstate_locked(penalty, reason=decision.message.strip(), actor=actor, now=now)
+        opens = _leaves_attempts(appeal, penalty)
+        penalties.reinstate_locked(penalty, reason=reason, opens_window=opens, actor=actor, now=now)
     return _decide(appeal, "correct", target, decision, actor=actor, now=now)
 
 
 def _opposite(status: str) -> str:
     return Status.REJECTED if status == Status.APPROVED else Status.APPROVED
+
+
+def _leaves_attempts(appeal: Appeal, penalty: Penalty) -> bool:
+    """Say whether an attempt is left once this appeal is rejected. The penalty's lock keeps the others as they are."""
+    others = Appeal.objects.filter(penalty=penalty, status=Status.REJECTED).exclude(pk=appeal.pk).count()
+    return attempts_left(penalty, spent=others + 1) > 0
 
 
 def problems(given: AppealInput, penalty: Penalty, *, now: datetime) -> Iterator[BadInput]:
@@ -240,12 +247,7 @@ def _check_evidence(evidence: Sequence[Evidence], merchant_id: int, *, now: date
 
 
 def _check_decision(verb: str, decision: Decision) -> None:
-    if decision.reason_code not in REASONS_OF[verb]:
-        raise BadInput(_("Choose a reason from the list."), field="reason_code")
-    if not decision.message.strip():
-        raise BadInput(_("Write a message to the merchant; they read why."), field="message")
-    if len(decision.message) > MESSAGE_LIMIT:
-        raise BadInput(_("Keep the message to %(limit)d characters.") % {"limit": MESSAGE_LIMIT}, field="message")
+    check_answer(decision.reason_code, decision.message, REASONS_OF[verb])
 
 
 def _lock(appeal_id: int) -> Appeal:
@@ -280,7 +282,13 @@ def _decide(appeal: Appeal, verb: str, target: str, decision: Decision, *, actor
     appeal.decided_by_id, appeal.decided_at = actor.id, now
     appeal.reason_code, appeal.message = decision.reason_code, decision.message.strip()
     _stop_clocks(appeal)
-    return _move(appeal, verb, target, actor=actor, now=now, reason=decision.reason_code)
+    return _say(appeal, verb, target, decision, actor=actor, now=now)
+
+
+def _say(appeal: Appeal, verb: str, target: str, decision: Decision, *, actor: Actor, now: datetime) -> Appeal:
+    """Make a move with its reason and its words in the line: the row keeps the last ones, the history keeps each."""
+    words = {"reason": decision.reason_code, "message": decision.message.strip()}
+    return _move(appeal, verb, target, actor=actor, now=now, **words)
 
 
 def _restart_review(appeal: Appeal, *, now: datetime) -> None:

@@ -16,7 +16,15 @@ from appeals.drafts import draft_of, keep_draft
 from appeals.forms import AppealForm, SupplementForm, proof_labels
 from appeals.models import Appeal, AppealDraft
 from appeals.permissions import may, require, visible_to
-from appeals.queries import Attempts, attempts_of, evidence_of_case, listed, status_counts, with_evidence
+from appeals.queries import (
+    Attempts,
+    attempts_of,
+    evidence_of_case,
+    listed,
+    said_before,
+    status_counts,
+    with_evidence,
+)
 from appeals.states import APPEAL, Status
 from common.counting import count_words
 from common.errors import BadInput, IllegalMove
@@ -279,6 +287,7 @@ def _detail(
         "steps": steps,
         "current": current,
         "moves": moves,
+        "said_before": said_before(appeal) if appeal.asked_at or appeal.decided_at else [],
         "is_asked": appeal.status == Status.MORE_WANTED,
         "is_late": appeal.supplement_by is not None and now > appeal.supplement_by,
         "supplement_form": form or SupplementForm(appeal=appeal, actor=actor, now=now),

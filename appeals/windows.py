@@ -25,19 +25,24 @@ class Appealable:
 def appealable(penalty: Penalty, appeals: list[Appeal], *, now: datetime) -> Appealable:
     """Judge a penalty by its appeals so far; at the very end of the window it is still possible.
 
-    An attempt is spent when an appeal is rejected; one that was withdrawn, or that staff asked about, spends none.
+    An attempt is spent when an appeal is rejected; one that was withdrawn, or that staff asked about, spends none. The
+    attempts are judged before the window, which the last spent one closes: so the reason is named, not what it led to.
     """
-    spent = sum(1 for appeal in appeals if appeal.status == Status.REJECTED)
-    left = policy_at(penalty.issued_at).appeals_per_penalty - spent
+    left = attempts_left(penalty, spent=sum(1 for appeal in appeals if appeal.status == Status.REJECTED))
     if penalty.status == PenaltyStatus.REVOKED:
         return Appealable(_("This penalty was revoked; there is nothing left to appeal."), "revoked", left)
     if any(appeal.status in OPEN for appeal in appeals) or penalty.status == PenaltyStatus.UNDER_APPEAL:
         return Appealable(_("An appeal against this penalty is under review already."), "under_appeal", left)
+    if left == 0:
+        return Appealable(_("All attempts to appeal this penalty are spent."), "no_attempts_left", left)
     if now > penalty.appeal_by or penalty.window_closed_at is not None:
         return Appealable(_("The appeal window has closed, so this penalty can no longer be appealed."), "closed", left)
-    if left <= 0:
-        return Appealable(_("All attempts to appeal this penalty are spent."), "no_attempts_left", 0)
     return Appealable(None, "", left)
+
+
+def attempts_left(penalty: Penalty, *, spent: int) -> int:
+    """Return how many attempts to appeal a penalty are left when so many are spent."""
+    return max(0, policy_at(penalty.issued_at).appeals_per_penalty - spent)
 
 
 def seems_unsolved(penalty: Penalty) -> Promise | None:

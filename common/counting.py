@@ -12,7 +12,7 @@ CAP = 1000
 
 def capped_count(rows: "QuerySet[Any]") -> int:
     """Count rows, no further than one above `CAP`."""
-    return rows.order_by()[: CAP + 1].count()
+    return rows.order_by().values("pk")[: CAP + 1].count()
 
 
 def capped_counts(querysets: "Mapping[str, QuerySet[Any]]") -> dict[str, int]:

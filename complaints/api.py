@@ -12,10 +12,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.actors import ActorKind
 from common.bodies import MEGABYTE
-from common.errors import NotAllowed
-from common.keyset import Segment, keyset_page
+from common.keyset import Segment
 from complaints import examples, services
 from complaints.documents import (
     CaseSerializer,
@@ -43,7 +41,7 @@ from complaints.serializers import (
 from evidence.api import keep_sent_pictures
 from evidence.models import Evidence
 from merchants.api import ApiView
-from merchants.models import Grant
+from merchants.listing import narrowed
 
 WITH_PICTURES = 64 * MEGABYTE
 """Nine pictures of 5 MB are 60 MB in base64."""
@@ -53,10 +51,11 @@ TAGS = ["Complaints"]
 class ComplaintApiView(ApiView):
     """What the views of complaints have in common."""
 
+    blind = _("This key may not see complaints. Make one with the grant “view”.")
+
     def seen(self) -> QuerySet[Complaint]:
         """Return the complaints that exist for this key. Refuses a merchant's key that may not look at all."""
-        if self.actor.kind == ActorKind.MERCHANT and Grant.VIEW not in self.actor.grants:
-            raise NotAllowed(_("This key may not see complaints. Make one with the grant “view”."))
+        self.require_sight()
         return visible_to(self.actor)
 
     def complaint(self, complaint_no: str) -> Complaint:
@@ -66,12 +65,6 @@ class ComplaintApiView(ApiView):
     def case(self, complaint: Complaint) -> dict[str, Any]:
         """Return the document of a complaint with all that belongs to it, as it is now."""
         return case_document(with_everything(self.actor).get(pk=complaint.pk), actions_of(self.actor))
-
-    def read(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-        """Return what was sent, validated."""
-        given = serializer_class(data=self.request.data)
-        given.is_valid(raise_exception=True)
-        return dict(given.validated_data)
 
     def keep(self, pictures: list[dict[str, str]], complaint: Complaint) -> list[Evidence]:
         """Keep the pictures that were sent about a complaint."""
@@ -99,21 +92,11 @@ class ComplaintsView(ComplaintApiView):
     )
     def get(self, request: Request) -> Response:
         """Return a page of complaints, newest first: a platform's, or one merchant's. “next” leads to the others."""
-        wanted = ComplaintsWantedSerializer(data=request.query_params)
-        wanted.is_valid(raise_exception=True)
-        rows = narrowed(self.seen(), wanted.validated_data).select_related("mini_program").defer("description")
-        page = keyset_page(
-            [Segment(rows, "-filed_at")],
-            cursor=wanted.validated_data["cursor"],
-            size=wanted.validated_data["page_size"],
-        )
+        wanted = self.wanted(ComplaintsWantedSerializer)
+        rows = narrowed(self.seen(), wanted, NAMES).select_related("mini_program").defer("description")
         actions = actions_of(self.actor)
-        return Response(
-            {
-                "results": [complaint_document(row, actions) for row in page.rows],
-                "next": page_address(request, page.next),
-                "previous": page_address(request, page.previous),
-            }
+        return self.page(
+            [Segment(rows, "-filed_at")], wanted, lambda rows: [complaint_document(row, actions) for row in rows]
         )
 
     @extend_schema(
@@ -149,25 +132,13 @@ class ComplaintsView(ComplaintApiView):
         return Response(document, status=status, headers={"Location": document["url"]})
 
 
-def narrowed(complaints: QuerySet[Complaint], wanted: dict[str, Any]) -> QuerySet[Complaint]:
-    """Return those complaints that a list asks for."""
-    names = {
-        "status": "status__in",
-        "filed_after": "filed_at__gte",
-        "filed_before": "filed_at__lt",
-        "app_id": "mini_program__app_id",
-        "trade_no": "trade_no",
-    }
-    return complaints.filter(**{names[name]: value for name, value in wanted.items() if name in names and value})
-
-
-def page_address(request: Request, cursor: str | None) -> str | None:
-    """Return the address of another page of the same list."""
-    if cursor is None:
-        return None
-    parameters = request.query_params.copy()
-    parameters["cursor"] = cursor
-    return f"{request.path}?{parameters.urlencode()}"
+NAMES = {
+    "status": "status__in",
+    "filed_after": "filed_at__gte",
+    "filed_before": "filed_at__lt",
+    "app_id": "mini_program__app_id",
+    "trade_no": "trade_no",
+}
 
 
 class ComplaintView(ComplaintApiView):

@@ -18,6 +18,7 @@ from complaints.permissions import WHO_MAY, may
 from complaints.serializers import ConsumerSerializer
 from complaints.states import COMPLAINT, Status
 from evidence.api import PictureSerializer, picture_document
+from merchants.listing import NeighboursSerializer
 
 ACTIONS = [verb for verb in COMPLAINT.moves if verb in WHO_MAY]
 
@@ -55,12 +56,10 @@ class ComplaintSerializer(serializers.Serializer[Any]):
     is_history = serializers.BooleanField(help_text=_("An old case, taken in without starting a clock."))
 
 
-class PageSerializer(serializers.Serializer[Any]):
+class PageSerializer(NeighboursSerializer):
     """A page of complaints, newest first."""
 
     results = ComplaintSerializer(many=True)
-    next = serializers.CharField(allow_null=True, help_text=_("The address of the page after this one."))
-    previous = serializers.CharField(allow_null=True, help_text=_("The address of the page before this one."))
 
 
 class HandlingDocumentSerializer(serializers.Serializer[Any]):

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -109,7 +110,8 @@ class YuanField(forms.DecimalField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_digits=14, decimal_places=2, **options)
-        self.error_messages["invalid"] = _("Give the amount in yuan with at most two decimals.")
+        for code in ("invalid", "max_decimal_places"):
+            self.error_messages[code] = _("Give the amount in yuan with at most two decimals.")
         self.widget.attrs |= {"inputmode": "decimal", "autocomplete": "off"}
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # as DecimalField itself does
@@ -155,6 +157,17 @@ class HandlingForm(KeepsPictures, forms.Form):
         whose = {"platform_id": complaint.platform_id, "merchant_id": complaint.merchant_id}
         super().__init__(*args, actor=actor, now=now, auto_id="handling_%s", **whose, **options)
         self.complaint = complaint
+
+    @property
+    def typed_amount(self) -> Decimal | None:
+        """The amount that was typed, also when the handling was refused because of it; None when it is none."""
+        if not self.is_bound:
+            return None
+        try:
+            typed: Decimal | None = YuanField(required=False).clean(self["refund_amount"].value())
+        except ValidationError:
+            return None
+        return typed
 
     def clean(self) -> dict[str, Any]:
         if not self.errors:

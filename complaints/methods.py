@@ -130,12 +130,12 @@ def problems(complaint: Complaint, given: HandlingInput) -> Iterator[PortalError
 
 
 def _amount_problems(complaint: Complaint, amount: Decimal | None) -> Iterator[PortalError]:
-    if amount is None or amount <= 0:
+    if amount is None or not amount.is_finite() or amount <= 0:
         yield BadInput(_("Give the amount that is refunded, above zero."), field="refund_amount")
-    elif amount != amount.quantize(Decimal("0.01")):
-        yield BadInput(_("Give the amount in yuan with at most two decimals."), field="refund_amount")
     elif amount > complaint.trade_amount:
         yield BadInput(
             _("A refund cannot exceed the trade's amount, ¥%(amount)s.") % {"amount": complaint.trade_amount},
             field="refund_amount",
         )
+    elif amount != amount.quantize(Decimal("0.01")):
+        yield BadInput(_("Give the amount in yuan with at most two decimals."), field="refund_amount")

@@ -9,13 +9,13 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from common.keyset import PAGE_SIZE
 from complaints.intake import Filing, HandledElsewhere
 from complaints.methods import NOTE_LIMIT, HandlingInput
 from complaints.models import Method
 from complaints.services import MESSAGE_LIMIT
 from complaints.states import Status
 from evidence.api import SentPictureSerializer
+from merchants.listing import PageWantedSerializer
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -139,7 +139,7 @@ class OptionalReasonSerializer(serializers.Serializer[dict[str, str]]):
     reason = TextField(max_length=NOTE_LIMIT, required=False, allow_blank=True, default="")
 
 
-class ComplaintsWantedSerializer(serializers.Serializer[dict[str, Any]]):
+class ComplaintsWantedSerializer(PageWantedSerializer):
     """Which complaints a list holds; what is left out narrows nothing."""
 
     status = serializers.MultipleChoiceField(
@@ -149,7 +149,3 @@ class ComplaintsWantedSerializer(serializers.Serializer[dict[str, Any]]):
     filed_before = serializers.DateTimeField(required=False, help_text=_("Filed before this moment."))
     app_id = TextField(max_length=64, required=False)
     trade_no = TextField(max_length=64, required=False)
-    page_size = serializers.IntegerField(min_value=1, max_value=100, default=PAGE_SIZE)
-    cursor = serializers.CharField(
-        max_length=500, required=False, default="", help_text=_("Given by “next” and “previous” of a page.")
-    )

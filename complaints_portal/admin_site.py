@@ -1,13 +1,9 @@
 """The admin of support staff and operators: the stock one, in the product's look, with the product's sign-in."""
 
-from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,23 +11,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
-from redis.exceptions import RedisError
 
-from appeals.models import Appeal
-from appeals.states import OPEN
-from appeals.statistics import Numbers, numbers
-from penalties.states import Kind
+from complaints_portal.desks import desks_for, money_for
 
-ORDER = ("appeals", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
+ORDER = ("appeals", "refunds", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
 """The daily work first; what frameworks bring comes after."""
 
 HIDDEN = ("mfa.authenticator",)
 """The second factors of people: whoever reads one can sign in as them."""
-
-
-NUMBERS_KEY = "staff-numbers"
-NUMBERS_LAST = 60
-"""Seconds for which the numbers are kept; nobody decides by them."""
 
 
 class PortalAdminSite(AdminSite):
@@ -41,14 +28,9 @@ class PortalAdminSite(AdminSite):
     site_url = "/"
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show what is there, and the numbers to whoever may see appeals."""
-        context = dict(extra_context or {})
-        if request.user.has_perm("appeals.view_appeal"):
-            found = _numbers(request.now)  # type: ignore[attr-defined]  # set by arrival_middleware
-            context["numbers"] = found
-            context["by_rule"] = [replace(rate, label=str(Kind(rate.label).label)) for rate in found.by_rule]
-            context["mine"] = Appeal.objects.filter(claimed_by_id=request.user.pk, status__in=OPEN).count()
-        return super().index(request, context)
+        """Show what is there, and above it the numbers of each desk, and of money, to whoever may see them."""
+        above = {"desks": desks_for(request), "money": money_for(request)}
+        return super().index(request, {**(extra_context or {}), **above})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Send who is not signed in to the one sign-in page, which locks out guessing; refuse who is not staff."""
@@ -77,16 +59,3 @@ class PortalAdminSite(AdminSite):
         apps = super().get_app_list(request, app_label)
         place = {label: number for number, label in enumerate(ORDER)}
         return sorted(apps, key=lambda app: place.get(app["app_label"], len(ORDER)))
-
-
-def _numbers(now: datetime) -> Numbers:
-    """Return the numbers, a minute old at most; when the cache is away they are counted again."""
-    try:
-        kept = cache.get(NUMBERS_KEY)
-    except RedisError:
-        return numbers(now=now)
-    if kept is None:
-        kept = numbers(now=now)
-        with suppress(RedisError):
-            cache.set(NUMBERS_KEY, kept, NUMBERS_LAST)
-    return kept  # type: ignore[no-any-return]  # what was put there

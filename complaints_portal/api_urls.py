@@ -26,6 +26,17 @@ from complaints.bulk_api import BulkFilingView
 from evidence.api import EvidenceView
 from notifications.api import EventsView
 from penalties.api import PenaltiesView, PenaltyView
+from refunds.api import (
+    ClaimsView,
+    ClaimView,
+    OneRefundView,
+    RefundCasesView,
+    RefundCaseView,
+    RefundsView,
+    RefundView,
+    RefuseView,
+)
+from refunds.plan_api import AccountView, EnrolView, StatementView, TopUpsView, TopUpView
 
 # Swagger UI comes from our own static files; it sets styles on elements, and draws its icons from data: addresses.
 DOCS_POLICY = {
@@ -75,6 +86,19 @@ urlpatterns: list[URLPattern] = [
     path("v1/complaints/<slug:complaint_no>/contest/", ContestView.as_view(), name="contest"),
     path("v1/complaints/<slug:complaint_no>/cancel/", CancelView.as_view(), name="cancel"),
     path("v1/complaints/<slug:complaint_no>/close/", CloseView.as_view(), name="close"),
+    path("v1/refund-cases/", RefundCasesView.as_view(), name="refund_cases"),
+    path("v1/refund-cases/<slug:case_no>/", RefundCaseView.as_view(), name="refund_case"),
+    path("v1/refund-cases/<slug:case_no>/refunds/", RefundView.as_view(), name="make_refund"),
+    path("v1/refund-cases/<slug:case_no>/refuse/", RefuseView.as_view(), name="refuse"),
+    path("v1/refunds/", RefundsView.as_view(), name="refunds"),
+    path("v1/refunds/<str:refund_no>/", OneRefundView.as_view(), name="refund"),
+    path("v1/no-refund-claims/", ClaimsView.as_view(), name="no_refund_claims"),
+    path("v1/no-refund-claims/<int:claim_id>/", ClaimView.as_view(), name="no_refund_claim"),
+    path("v1/guarantee/", AccountView.as_view(), name="guarantee"),
+    path("v1/guarantee/enrol/", EnrolView.as_view(), name="enrol"),
+    path("v1/guarantee/entries/", StatementView.as_view(), name="statement"),
+    path("v1/guarantee/top-ups/", TopUpsView.as_view(), name="top_ups"),
+    path("v1/guarantee/top-ups/<slug:number>/", TopUpView.as_view(), name="top_up"),
     path("v1/penalties/", PenaltiesView.as_view(), name="penalties"),
     path("v1/penalties/<slug:penalty_no>/", PenaltyView.as_view(), name="penalty"),
     path("v1/penalties/<slug:penalty_no>/appeals/", SubmitView.as_view(), name="submit_appeal"),

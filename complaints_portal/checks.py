@@ -20,6 +20,8 @@ from deadlines.calendar import published_through, reach
 
 PORTAL = "portal"
 SHORTEST_SECRET_KEY = 50
+LONGEST_PATIENCE = 15
+"""Seconds for one answer of a payment system: three of them end before another worker looks at the same refund."""
 CONSOLE_MAIL = "django.core.mail.backends.console.EmailBackend"
 
 
@@ -101,7 +103,88 @@ def public_url_is_an_address(**options: Any) -> list[CheckMessage]:
             f"PUBLIC_URL is {'not set, or ' if settings.PRODUCTION else ''}no address that begins with {scheme}://.",
             hint="Set it to the address under which people reach the portal, such as https://portal.example.com: "
             "the links in mails begin with it.",
+            id="portal.E016",
+        )
+    ]
+
+
+@register(PORTAL)
+def payment_system_is_configured(**options: Any) -> list[CheckMessage]:
+    """Refuse a payment system that cannot be used, anywhere, and one that moves no real money in production."""
+    if settings.PAYMENT_SYSTEM == "none":
+        return []
+    return [*_sandbox(), *_payment_address(), *_payment_keys(), *_payment_patience()]
+
+
+def _sandbox() -> list[CheckMessage]:
+    if settings.PAYMENT_SYSTEM != "sandbox" or not settings.PRODUCTION:
+        return []
+    return [
+        Error(
+            "PAYMENT_SYSTEM is the sandbox, which says that money moved when none did.",
+            hint="Set PAYMENT_SYSTEM to alipay, or to none.",
             id="portal.E010",
+        )
+    ]
+
+
+def _payment_address() -> list[CheckMessage]:
+    """Refuse an address that would send refunds in the clear, or a sandbox's that leads away from this machine."""
+    from refunds.gateways.alipay_client import is_loopback  # noqa: PLC0415 (the SDK takes a while to load)
+
+    try:
+        address = urlsplit(settings.ALIPAY_GATEWAY_URL)
+        is_here = is_loopback(address.hostname) and not settings.PRODUCTION
+        is_plain = not (address.query or address.fragment or address.username) and address.port != 0
+    except ValueError:  # a port or a bracket that is none
+        is_here = is_plain = False
+        address = urlsplit("")
+    if settings.PAYMENT_SYSTEM == "sandbox" and not settings.PRODUCTION and not (is_here and is_plain):
+        return [
+            Error(
+                "PAYMENT_SYSTEM is the sandbox, but ALIPAY_GATEWAY_URL leads to none on this machine.",
+                hint="Leave both out and use `make run`, or set what `manage.py sandbox` prints when it starts.",
+                id="portal.E011",
+            )
+        ]
+    if is_plain and address.hostname and (address.scheme == "https" or (address.scheme == "http" and is_here)):
+        return []
+    return [
+        Error(
+            "ALIPAY_GATEWAY_URL must be an https address without a query.",
+            hint="Leave it out to use https://openapi.alipay.com/gateway.do.",
+            id="portal.E012",
+        )
+    ]
+
+
+def _payment_keys() -> list[CheckMessage]:
+    from refunds.gateways.alipay_client import read_key  # noqa: PLC0415 (see above)
+
+    found: list[CheckMessage] = []
+    if not settings.ALIPAY_APP_ID:
+        found.append(Error("ALIPAY_APP_ID is not set.", hint="Set it to the number of the app.", id="portal.E013"))
+    for variable, private, whose in (
+        ("ALIPAY_APP_PRIVATE_KEY", True, "the app's private key"),
+        ("ALIPAY_PUBLIC_KEY", False, "the payment system's public key, not the app's"),
+    ):
+        try:
+            read_key(getattr(settings, variable), private=private)
+        except ValueError as error:
+            problem = f"cannot be used: {error}" if getattr(settings, variable) else "is not set"
+            hint = f"Set it to {whose}, or {variable}_FILE to a file that holds it."
+            found.append(Error(f"{variable} {problem}.", hint=hint, id="portal.E014"))
+    return found
+
+
+def _payment_patience() -> list[CheckMessage]:
+    if 0 < settings.ALIPAY_TIMEOUT <= LONGEST_PATIENCE:
+        return []
+    return [
+        Error(
+            f"ALIPAY_TIMEOUT must be from 1 to {LONGEST_PATIENCE} seconds.",
+            hint="Leave it out for 10 seconds.",
+            id="portal.E015",
         )
     ]
 

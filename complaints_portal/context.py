@@ -12,6 +12,7 @@ from common.counting import count_words
 from complaints.queries import pending_count
 from merchants.models import Grant
 from merchants.pages import PageRequest
+from refunds.queries import due_count
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def memberships(request: PageRequest) -> list[Any]:
 
 
 def navigation(request: PageRequest) -> list[dict[str, Any]]:
-    """Return the entries of the side bar; the count beside the complaints stops at the cap."""
+    """Return the entries of the side bar; the counts beside them stop at the cap."""
     actor = getattr(request, "actor", None)
     if not actor:
         return []
@@ -41,8 +42,12 @@ def navigation(request: PageRequest) -> list[dict[str, Any]]:
     if actor.merchant_id is not None and Grant.VIEW in actor.grants:
         pending = pending_count(actor.merchant_id)
         entries.append(_entry(request, reverse("complaints:list"), _("Complaints"), "complaint", count=pending))
+        due = due_count(actor.merchant_id)
+        entries.append(_entry(request, reverse("refunds:list"), _("Pending refunds"), "refund", count=due))
         entries.append(_entry(request, reverse("penalties:list"), _("Violations"), "violation"))
         entries.append(_entry(request, reverse("appeals:list"), _("Appeals"), "appeal"))
+    if actor.merchant_id is not None and Grant.FUND in actor.grants:
+        entries.append(_entry(request, reverse("refunds:plan"), _("Guarantee plan"), "shield"))
     if actor.merchant_id is not None and Grant.MEMBERS in actor.grants:
         waiting = memberships(request)[0].waiting_requests
         entries.append(_entry(request, reverse("members:list"), _("Members"), "members", count=waiting))

@@ -10,6 +10,7 @@ from complaints.queries import points_of, standing
 from merchants.models import Grant
 from merchants.pages import MemberRequest, member_page
 from penalties.queries import in_effect_count, points_overview, waiting_count
+from refunds.queries import standing as refunds_standing
 
 
 @require_safe
@@ -17,8 +18,13 @@ from penalties.queries import in_effect_count, points_overview, waiting_count
 def home(request: MemberRequest) -> HttpResponse:
     """Show the card 我的违规与投诉 and the complaints that are due next."""
     now_standing = standing(request.merchant.pk, now=request.now)
+    refunds = refunds_standing(request.merchant.pk, now=request.now)
     context = {
         "standing": now_standing,
+        "refunds": refunds,
+        "refunds_due": count_words(refunds.due),
+        "refunds_overdue": count_words(refunds.overdue),
+        "points_at_stake": now_standing.points_at_stake + refunds.points_at_stake,
         "pending": count_words(now_standing.pending),
         "overdue": count_words(now_standing.overdue),
         "penalties_in_effect": count_words(in_effect_count(request.merchant.pk)),

@@ -19,12 +19,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NoReturn, cast
 
-from complaints_portal import embedded, supervisor
+from complaints_portal import embedded, sandboxed, supervisor
 from complaints_portal.embedded import CannotStart
 from complaints_portal.environment import is_set
 from complaints_portal.place import is_own, refuse_foreign
 from complaints_portal.preparation import FOR_THE_END
 from complaints_portal.supervisor import GaveUp
+from refunds.sandbox.home import address_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 NEEDED_SPACE = 300 * 1024 * 1024  # bytes: an empty cluster, its journal and the demo data
@@ -51,15 +52,34 @@ def run(data_dir: Path, console: supervisor.Console) -> None:
             embedded.put_in_environment(services)
             if not is_set("PUBLIC_URL"):
                 os.environ["PUBLIC_URL"] = _own_address(host, port)
+            own_programs = _sandbox(data_dir, console) if sandboxed.is_wanted() else {}
             logins = _prepare(data_dir, console)
-            _run_programs(host, port, data_dir, services, logins, console)
+            commands = own_programs | _commands(host, port, data_dir)
+            _run_programs(commands, _Welcome(host, port, logins, console), data_dir, services, console)
+
+
+def _sandbox(data_dir: Path, console: supervisor.Console) -> dict[str, list[str]]:
+    """Return the command of the sandbox, and tell every program that is started from here where it will be."""
+    home = sandboxed.home_of(data_dir)
+    try:
+        home.prepare()
+        port = home.choose_port()
+    except sandboxed.CannotRun as reason:
+        raise CannotStart(str(reason)) from None
+    os.environ.update(home.variables(address_of(port)))
+    console.show("portal", "No payment system is chosen: a sandbox plays one, without real money (PAYMENT_SYSTEM).")
+    command = [sys.executable, str(BASE_DIR / "manage.py"), "sandbox", "--port", str(port)]
+    return {"sandbox": [*command, "--directory", str(home.directory)]}
 
 
 def _run_programs(
-    host: str, port: int, data_dir: Path, services: embedded.Services, logins: str, console: supervisor.Console
+    commands: dict[str, list[str]],
+    welcome: "_Welcome",
+    data_dir: Path,
+    services: embedded.Services,
+    console: supervisor.Console,
 ) -> None:
     programs = supervisor.Supervisor(data_dir, console)
-    welcome = _Welcome(host, port, logins, console)
 
     def every_round() -> None:
         for name in services.mend():
@@ -68,7 +88,7 @@ def _run_programs(
         welcome.show_when_the_web_answers()
 
     try:
-        programs.run(_commands(host, port, data_dir), every_round)
+        programs.run(commands, every_round)
     finally:
         _ignore_signals()
         console.show("portal", "Stopping …")

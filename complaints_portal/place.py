@@ -27,6 +27,7 @@ OWN_FILES = (
     "launcher.lock",
     "log",
     "evidence",
+    "sandbox",
     "static",
     "celerybeat-schedule*",
 )

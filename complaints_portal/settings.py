@@ -231,6 +231,21 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
+# Payment systems. Without one, refunds are made elsewhere and deposits are topped up by bank transfer.
+PAYMENT_SYSTEM = env.choice("PAYMENT_SYSTEM", ("none", "alipay", "sandbox"), default="none")
+REFUND_GATEWAY: str = {
+    "none": "",
+    "alipay": "refunds.gateways.alipay.AlipayGateway",
+    "sandbox": "refunds.gateways.sandbox.SandboxGateway",
+}[PAYMENT_SYSTEM]
+PAYMENT_GATEWAY: str = REFUND_GATEWAY
+ALIPAY_GATEWAY_URL = env.str("ALIPAY_GATEWAY_URL", default="https://openapi.alipay.com/gateway.do")
+ALIPAY_APP_ID = env.str("ALIPAY_APP_ID", default="")
+ALIPAY_APP_PRIVATE_KEY = env.str("ALIPAY_APP_PRIVATE_KEY", default="")
+ALIPAY_PUBLIC_KEY = env.str("ALIPAY_PUBLIC_KEY", default="")
+ALIPAY_TIMEOUT = env.int("ALIPAY_TIMEOUT", default=10)
+GUARANTEE_BANK_DETAILS = env.str("GUARANTEE_BANK_DETAILS", default="")
+
 # Mail.
 EMAIL_CONFIG = env.mail("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
@@ -296,6 +311,16 @@ SPECTACULAR_SETTINGS = {
         "AppealStatusEnum": "appeals.states.Status",
         "ComplaintActionEnum": "complaints.documents.ACTIONS",
         "AppealActionEnum": "appeals.serializers.ACTIONS",
+        "RefundCaseStatusEnum": "refunds.states.CaseStatus",
+        "RefundStatusEnum": "refunds.states.RefundStatus",
+        "NoRefundClaimStatusEnum": "refunds.states.ClaimStatus",
+        "TopUpStatusEnum": "refunds.states.TopUpStatus",
+        "RefundCaseActionEnum": "refunds.documents.ACTIONS",
+        "RefundChannelEnum": "refunds.models.Channel",
+        "TopUpChannelEnum": "refunds.models.TopUp.Channel",
+        "PenaltyKindEnum": "penalties.states.Kind",
+        "FundTransferKindEnum": "refunds.models.FundTransfer.Kind",
+        "AppealReasonEnum": "appeals.reasons.Reason",
     },
 }
 

@@ -16,7 +16,7 @@ from complaints_portal import processes
 # In the environment of every child and its children: whose they are, also after the launcher or the child was killed.
 MARK = "COMPLAINTS_PORTAL_RUN"
 PROGRAM_MARK = "COMPLAINTS_PORTAL_PROGRAM"
-COLOURS = {"portal": 1, "setup": 35, "web": 32, "worker": 36, "beat": 33}
+COLOURS = {"portal": 1, "setup": 35, "web": 32, "worker": 36, "beat": 33, "sandbox": 34}
 RESTARTS = 5  # of one program within RESTART_WINDOW seconds; one more death stops everything
 RESTART_WINDOW = 60.0
 # Celery lets a task end after SIGTERM and gives it back to the queue after SIGQUIT; a sweep may be killed at any time.

@@ -16,11 +16,17 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
 from complaints_portal import embedded
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
+
+    from refunds.sandbox.testing import RunningSandbox
 
 ROOT = Path(__file__).resolve().parent.parent / ".data" / "test"
 
@@ -86,3 +92,16 @@ def _take_own_corner(number: int) -> None:
     evidence = Path(os.environ["DATA_DIR"]) / "evidence" / str(number)
     shutil.rmtree(evidence, ignore_errors=True)
     os.environ["EVIDENCE_STORAGE"] = f"file://{evidence}"
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, settings: "Settings") -> "Iterator[RunningSandbox]":
+    """Run a payment system with fresh books, which both gateways use for the length of a test."""
+    from refunds.sandbox import testing  # noqa: PLC0415 (the settings are readable only now)
+
+    with testing.running(tmp_path / "sandbox") as running:
+        for name, value in testing.settings_for(running).items():
+            setattr(settings, name, value)
+        testing.forget_gateways()
+        yield running
+    testing.forget_gateways()

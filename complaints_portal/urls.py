@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("complaints.urls")),
     path("", include("penalties.urls")),
     path("", include("appeals.urls")),
+    path("", include("refunds.urls")),
     path("", include("evidence.urls")),
     path("", include("merchants.urls")),
     path("theme/", set_theme, name="set_theme"),

@@ -7,17 +7,11 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
+from complaints_portal.invariants import Invariant, history_of
+from complaints_portal.refund_invariants import REFUND_INVARIANTS
+
 EXAMPLES = 10
 """So many of the rows that break an invariant are named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """A sentence that must be true, and the statement that returns the name of each row that makes it false."""
-
-    name: str
-    sentence: str
-    broken_by: str
 
 
 @dataclass(slots=True)
@@ -129,11 +123,11 @@ INVARIANTS = [
     ),
     Invariant(
         "open_window_has_a_clock",
-        "A penalty in effect whose window is not closed has its clock, ending when the penalty says.",
+        "A penalty that is not revoked and whose window is not closed has its clock, ending when the penalty says.",
         """
         SELECT penalty.penalty_no FROM penalties_penalty AS penalty
         LEFT JOIN deadlines_deadline AS clock ON clock.kind = 'appeal' AND clock.subject_id = penalty.id
-        WHERE penalty.status = 'in_effect' AND penalty.window_closed_at IS NULL
+        WHERE penalty.status <> 'revoked' AND penalty.window_closed_at IS NULL
             AND clock.due_at IS DISTINCT FROM penalty.appeal_by
         """,
     ),
@@ -157,28 +151,60 @@ INVARIANTS = [
         """,
     ),
     Invariant(
-        "history_is_unbroken",
-        "Each move of a complaint starts from the state that the one before it led to.",
+        "revoked_has_no_appeal_clock",
+        "A revoked penalty has no appeal clock: there is nothing left to appeal.",
         """
-        SELECT 'complaint ' || complaint_id || ', line ' || id FROM (
-            SELECT id, complaint_id, from_state,
-                lag(to_state, 1, '') OVER (PARTITION BY complaint_id ORDER BY id) AS led_to
-            FROM complaints_historyline WHERE noun = 'complaint'
-        ) AS line WHERE from_state <> led_to
+        SELECT penalty.penalty_no FROM penalties_penalty AS penalty
+        JOIN deadlines_deadline AS clock ON clock.kind = 'appeal' AND clock.subject_id = penalty.id
+        WHERE penalty.status = 'revoked'
         """,
     ),
     Invariant(
-        "history_ends_in_the_status",
-        "The last move of a complaint led to the status that it has.",
+        "under_appeal_means_one_open_appeal",
+        "A penalty is under appeal exactly while one appeal against it is open.",
         """
-        SELECT complaint.complaint_no FROM complaints_complaint AS complaint
-        LEFT JOIN LATERAL (
-            SELECT to_state FROM complaints_historyline AS line
-            WHERE line.complaint_id = complaint.id AND line.noun = 'complaint' ORDER BY line.id DESC LIMIT 1
-        ) AS last ON true
-        WHERE last.to_state IS DISTINCT FROM complaint.status
+        SELECT penalty.penalty_no FROM penalties_penalty AS penalty
+        LEFT JOIN (SELECT penalty_id, count(*) AS number FROM appeals_appeal
+            WHERE status IN ('submitted', 'more_wanted') GROUP BY penalty_id) AS open ON open.penalty_id = penalty.id
+        WHERE coalesce(open.number, 0) <> CASE penalty.status WHEN 'under_appeal' THEN 1 ELSE 0 END
         """,
     ),
+    Invariant(
+        "review_has_its_clock",
+        "An appeal under review has its clock, ending when the appeal says, or staff were alerted that it was missed.",
+        """
+        SELECT 'appeal ' || appeal.id FROM appeals_appeal AS appeal
+        LEFT JOIN deadlines_deadline AS clock ON clock.kind = 'review' AND clock.subject_id = appeal.id
+        WHERE appeal.status = 'submitted' AND clock.due_at IS DISTINCT FROM appeal.review_by
+            AND (clock.id IS NOT NULL OR NOT EXISTS (SELECT FROM notifications_event AS event
+                WHERE event.name = 'review.overdue' AND event.subject_id = appeal.id
+                    AND (event.payload->>'review_by')::timestamptz = appeal.review_by))
+        """,
+    ),
+    Invariant(
+        "supplement_has_its_clock",
+        "An appeal about which staff asked has the clock of its supplement, ending when the appeal says.",
+        """
+        SELECT 'appeal ' || appeal.id FROM appeals_appeal AS appeal
+        LEFT JOIN deadlines_deadline AS clock ON clock.kind = 'supplement' AND clock.subject_id = appeal.id
+        WHERE appeal.status = 'more_wanted' AND (clock.id IS NULL OR clock.due_at IS DISTINCT FROM appeal.supplement_by)
+        """,
+    ),
+    Invariant(
+        "review_clock_has_an_appeal",
+        "A review clock is about what is under review, a supplement clock about an appeal that staff asked about.",
+        """
+        SELECT clock.kind || ' ' || clock.subject_id FROM deadlines_deadline AS clock
+        LEFT JOIN appeals_appeal AS appeal ON appeal.id = clock.subject_id
+        LEFT JOIN refunds_norefundclaim AS claim ON claim.id = clock.subject_id
+        WHERE (clock.kind = 'review' AND claim.id IS NULL AND appeal.status IS DISTINCT FROM 'submitted')
+            OR (clock.kind = 'supplement' AND appeal.status IS DISTINCT FROM 'more_wanted')
+        """,
+    ),
+    *history_of("complaint", "complaints_complaint", "row.complaint_no"),
+    *history_of("penalty", "penalties_penalty", "row.penalty_no"),
+    *history_of("appeal", "appeals_appeal", "'appeal ' || row.id"),
+    *REFUND_INVARIANTS,
 ]
 
 

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from common.wording import beijing_time
 from merchants.models import Merchant, MiniProgram
 
 
@@ -83,7 +84,7 @@ class SweepRun(models.Model):
         indexes = [models.Index(fields=["kind", "-started_at"], name="sweep_run_by_kind")]
 
     def __str__(self) -> str:
-        return f"{self.kind} up to {self.cut_off:%Y-%m-%d %H:%M:%S %Z}"
+        return f"{self.get_kind_display()}, {beijing_time(self.cut_off, seconds=True)}"
 
 
 class WorkDay(models.Model):

@@ -1,6 +1,8 @@
 """What staff review, whatever it is: submitted, due by a working day, claimed by one person, decided with a reason."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import migrations, models
@@ -8,10 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from common.actors import Actor
-from common.errors import Conflict
+from common.errors import BadInput, Conflict
 
 CLAIM_LASTS = timedelta(hours=2)
 """Whoever claimed a review and went home does not hold it up: after so long another may take it over."""
+
+MESSAGE_LIMIT = 1000
+"""Characters of the words to the merchant."""
 
 
 class Reviewed(models.Model):
@@ -35,6 +40,9 @@ class Reviewed(models.Model):
     decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
     reason_code = models.CharField(_("reason"), max_length=32, blank=True)
     message = models.TextField(_("message to the merchant"), blank=True)
+
+    status: Any
+    """Each noun has its own states."""
 
     class Meta:
         abstract = True
@@ -77,6 +85,16 @@ def give_back(review: Reviewed, actor: Actor, *, now: datetime) -> None:
     review.require_claim(actor, now=now)
     review.claimed_by, review.claimed_at = None, None
     review.save(update_fields=["claimed_by", "claimed_at"])
+
+
+def check_answer(reason_code: str, message: str, reasons: Collection[str]) -> None:
+    """Refuse a decision without one of its reasons, and one without words to the merchant or with too many."""
+    if reason_code not in reasons:
+        raise BadInput(_("Choose a reason from the list."), field="reason_code")
+    if not message.strip():
+        raise BadInput(_("Write a message to the merchant; they read why."), field="message")
+    if len(message) > MESSAGE_LIMIT:
+        raise BadInput(_("Keep the message to %(limit)d characters.") % {"limit": MESSAGE_LIMIT}, field="message")
 
 
 class ReplyText(models.Model):

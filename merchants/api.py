@@ -1,24 +1,29 @@
 """What every view of the API stands on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
 from http import HTTPMethod
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils import json
 from rest_framework.views import APIView
 
-from common.actors import Actor
+from common.actors import Actor, ActorKind
 from common.bodies import MEGABYTE, JsonParser, take_body
+from common.errors import NotAllowed, Sentence
+from common.keyset import Page, Segment, keyset_page
 from common.openapi import PortalSchema
 from merchants.idempotency import HEADER, REPLAYED, Answer, answer_once, fingerprint, read_key
+from merchants.listing import Row, page_address
+from merchants.models import Grant
 
 Handler = Callable[..., Response]
 
@@ -54,6 +59,10 @@ class ApiView(APIView):
     schema = ApiSchema()
     parser_classes = [JsonParser]
     body_limit: int | None = MEGABYTE
+    sight: ClassVar[Grant] = Grant.VIEW
+    """The grant without which a merchant's key may not look."""
+    blind: ClassVar[Sentence] = _("This key may not look at this.")
+    """What a merchant's key without it is told."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -72,10 +81,48 @@ class ApiView(APIView):
         now: datetime = self.request.now  # type: ignore[attr-defined]  # set by the middleware
         return now
 
+    def require_sight(self) -> None:
+        """Refuse a merchant's key that may not look at all."""
+        if self.actor.kind == ActorKind.MERCHANT and self.sight not in self.actor.grants:
+            raise NotAllowed(self.blind)
+
+    def read(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        """Return what was sent, validated."""
+        return _validated(serializer_class, self.request.data)
+
+    def wanted(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        """Return what the query parameters ask for, validated."""
+        return _validated(serializer_class, self.request.query_params)
+
+    def page(
+        self,
+        segments: Sequence[Segment[Row]],
+        wanted: dict[str, Any],
+        documents: Callable[[list[Row]], list[dict[str, Any]]],
+    ) -> Response:
+        """Return the page of a list that is wanted, as documents of its rows, with the way to its neighbours."""
+        return self.answer(keyset_page(segments, cursor=wanted["cursor"], size=wanted["page_size"]), documents)
+
+    def answer(self, page: Page[Row], documents: Callable[[list[Row]], list[dict[str, Any]]]) -> Response:
+        """Return a page that was looked up already, as documents of its rows, with the way to its neighbours."""
+        return Response(
+            {
+                "results": documents(page.rows),
+                "next": page_address(self.request, page.next),
+                "previous": page_address(self.request, page.previous),
+            }
+        )
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if self.body_limit is not None and request.method == HTTPMethod.POST:
             take_body(request._request, limit=self.body_limit)  # noqa: SLF001 (there is no other way to it)
+
+
+def _validated(serializer_class: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    given = serializer_class(data=data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
 
 
 def _once(post: Handler) -> Handler:

@@ -50,6 +50,9 @@ class OtherRequest(Conflict):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "idempotency_key_reused"
 
+    def __init__(self) -> None:
+        super().__init__(_("This idempotency key was used for another request. Use a new one for each request."))
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -135,7 +138,7 @@ def _take(key: str, fingerprint: str, *, api_key_id: int, now: datetime) -> int 
 def _kept(key: str, fingerprint: str, *, api_key_id: int) -> Answer:
     kept = IdempotentRequest.objects.get(api_key_id=api_key_id, key=key)
     if kept.fingerprint != fingerprint:
-        raise OtherRequest(_("This idempotency key was used for another request. Use a new one for each request."))
+        raise OtherRequest
     body: dict[str, Any] = kept.body or {}
     return Answer(kept.status or HTTPStatus.OK, json.loads(body["content"]), body["headers"], is_replay=True)
 

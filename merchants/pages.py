@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from common.actors import Actor, ActorKind
@@ -31,8 +31,8 @@ class MemberRequest(PageRequest):
     merchant: Merchant
 
 
-MemberView = Callable[Concatenate[MemberRequest, P], HttpResponse]
-PageView = Callable[Concatenate[HttpRequest, P], HttpResponse]
+MemberView = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
+PageView = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def member_page(grant: Grant | None) -> Callable[[MemberView[P]], PageView[P]]:
@@ -43,7 +43,7 @@ def member_page(grant: Grant | None) -> Callable[[MemberView[P]], PageView[P]]:
 
     def decorate(view: MemberView[P]) -> PageView[P]:
         @wraps(view)
-        def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             request = cast("MemberRequest", request)
             if not request.actor:
                 return redirect_to_login(request.get_full_path())

@@ -32,7 +32,12 @@ class EventSerializer(serializers.Serializer[Any]):
     """One thing that happened."""
 
     id = serializers.CharField(help_text=_("Its position; the same event always has the same."))
-    name = serializers.CharField(help_text=_("Such as “complaint.filed”."))
+    name = serializers.CharField(
+        help_text=_(
+            "Such as “complaint.filed”. The first part is the noun: complaint, no_refund_claim, refund_case, refund, "
+            "fund, penalty, appeal or review. More may come: pass over what you do not know."
+        )
+    )
     at = serializers.DateTimeField()
     payload = serializers.DictField()
 
@@ -45,7 +50,7 @@ class EventsSerializer(serializers.Serializer[Any]):
 
 
 EXAMPLE = OpenApiExample(
-    "A complaint was filed and handled",
+    "A complaint was filed, and in the end refunded from the fund",
     value={
         "events": [
             {
@@ -55,13 +60,21 @@ EXAMPLE = OpenApiExample(
                 "payload": {"complaint_no": "2026112001042719483756201948", "status": "pending"},
             },
             {
-                "id": "74388-2",
-                "name": "complaint.handled",
-                "at": "2026-11-21T01:30:00Z",
-                "payload": {"complaint_no": "2026112001042719483756201948", "status": "handled"},
+                "id": "76104-9",
+                "name": "refund.succeeded",
+                "at": "2026-11-27T03:00:00Z",
+                "payload": {
+                    "complaint_no": "2026112001042719483756201948",
+                    "status": "succeeded",
+                    "refund_no": "2026112704571938264018273645",
+                    "amount": "100.00",
+                    "channel": "fund",
+                    "bonus": "33.33",
+                    "deposit": "66.67",
+                },
             },
         ],
-        "next": "74388-2",
+        "next": "76104-9",
     },
     response_only=True,
 )
@@ -80,6 +93,8 @@ class EventsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Return what happened after a position, oldest first, each event once and none left out.
+
+        Those of the guarantee fund are for merchant keys with the grant “fund”.
 
         Save “next” together with what you made of the events, and ask again with it. An answer with fewer events than
         asked for is the present end of the stream.

@@ -3,31 +3,37 @@
 from dataclasses import dataclass
 from typing import Self
 
+from django.db import connection
 from django.db.models import Q, QuerySet
-from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from common.actors import Actor, ActorKind
 from common.errors import BadInput
 from notifications.models import Event
 
+OF_THE_FUND, FUND_GRANT = "fund.", "fund"
+"""What moves in a guarantee fund is told to who may use it, for its merchant, and to nobody else."""
 LONGEST = f"{2**63}-{2**63}"
 
 
-OLDEST_OPEN = """
-    (SELECT least(
-        pg_current_xact_id_if_assigned()::text::bigint,
-        (SELECT min(open::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS open WHERE NOT EXISTS (
-            SELECT FROM pg_locks AS held JOIN pg_stat_activity AS session USING (pid)
-            WHERE held.locktype = 'transactionid' AND held.granted AND held.mode = 'ExclusiveLock'
-                AND held.transactionid = open::xid
+SEEN_OPEN = """
+    SELECT pg_snapshot_xmax(seen)::text::bigint, array(
+        SELECT open::text::bigint FROM pg_snapshot_xip(seen) AS open WHERE NOT EXISTS (
+            SELECT FROM pg_stat_activity AS session WHERE session.backend_xid = open::xid
                 AND session.datid <> (SELECT oid FROM pg_database WHERE datname = current_database())
-        )),
-        pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+        )
+    ) FROM pg_current_snapshot() AS seen
+"""
+"""The number of the next transaction to begin, and of those open now that are not seen at work in another database of
+the same server, whose events are not ours. Some may be over by the time that the sessions are looked at."""
+
+STILL_OPEN = """
+    SELECT least(pg_current_xact_id_if_assigned()::text::bigint, (
+        SELECT min(open::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS open
+        WHERE open::text::bigint = ANY (%s)
     ))
 """
-"""The number of the oldest transaction that may yet write an event: one that is open, and not known to be at work in
-another database of the same server, whose events are not ours."""
+"""The oldest of those transactions that a later look still finds open, and one's own."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,9 +58,12 @@ class Position:
 def visible_to(actor: Actor) -> QuerySet[Event]:
     """Return the events that this actor may read: a platform's, or one merchant's."""
     events = Event.objects.all()
+    of_merchant = actor.kind in (ActorKind.MEMBER, ActorKind.MERCHANT)
+    if not (of_merchant and FUND_GRANT in actor.grants):
+        events = events.exclude(name__startswith=OF_THE_FUND)
     if actor.kind == ActorKind.PLATFORM:
         return events.filter(merchant__platform_id=actor.own_platform_id)
-    if actor.kind in (ActorKind.MEMBER, ActorKind.MERCHANT) and "view" in actor.grants:
+    if of_merchant and "view" in actor.grants:
         return events.filter(merchant_id=actor.own_merchant_id)
     return events.none()
 
@@ -65,7 +74,22 @@ def events_after(position: Position, *, actor: Actor, limit: int) -> list[Event]
     A transaction that is still open may yet commit an event with a smaller number, so the reader waits for the oldest
     open one: what is given out is complete up to there.
     """
-    oldest_open = RawSQL(OLDEST_OPEN, [])  # noqa: S611 (a constant)
     after = Q(transaction__gt=position.transaction) | Q(transaction=position.transaction, id__gt=position.id)
-    events = visible_to(actor).filter(after, transaction__gte=position.transaction, transaction__lt=oldest_open)
+    events = visible_to(actor).filter(after, transaction__gte=position.transaction, transaction__lt=oldest_open())
     return list(events.order_by("transaction", "id")[:limit])
+
+
+def oldest_open() -> int:
+    """Return the number of the oldest transaction that may yet write an event.
+
+    It looks twice, and the reading that follows is a third look. A session of another database has shown itself at the
+    first look, or its transaction was over when the first look came to the sessions: then the second finds it open no
+    more. What is over at the second look is visible to the reading, so nothing below the answer can come later.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(SEEN_OPEN)
+        next_to_begin: int
+        next_to_begin, seen_open = cursor.fetchone()
+        cursor.execute(STILL_OPEN, [seen_open])
+        (still_open,) = cursor.fetchone()
+    return next_to_begin if still_open is None else min(next_to_begin, int(still_open))

@@ -12,14 +12,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.actors import ActorKind
-from common.errors import NotAllowed
-from common.keyset import PAGE_SIZE, Segment, keyset_page
-from complaints.api import page_address
+from common.keyset import Segment
 from complaints.documents import HistoryLineSerializer, line_document, utc
 from complaints.serializers import TextField
 from merchants.api import ApiView
-from merchants.models import Grant
+from merchants.listing import NeighboursSerializer, PageWantedSerializer, narrowed
 from penalties.models import Penalty
 from penalties.permissions import visible_to
 from penalties.queries import open_at, rule_of, window_is_open
@@ -28,7 +25,7 @@ from penalties.states import Kind, Status
 TAGS = ["Penalties"]
 
 
-class PenaltiesWantedSerializer(serializers.Serializer[dict[str, Any]]):
+class PenaltiesWantedSerializer(PageWantedSerializer):
     """Which penalties a list holds; what is left out narrows nothing."""
 
     status = serializers.MultipleChoiceField(
@@ -41,10 +38,6 @@ class PenaltiesWantedSerializer(serializers.Serializer[dict[str, Any]]):
     issued_before = serializers.DateTimeField(required=False, help_text=_("Issued before this moment."))
     window_open = serializers.BooleanField(
         required=False, allow_null=True, default=None, help_text=_("Whether the appeal window is open now.")
-    )
-    page_size = serializers.IntegerField(min_value=1, max_value=100, default=PAGE_SIZE)
-    cursor = serializers.CharField(
-        max_length=500, required=False, default="", help_text=_("Given by “next” and “previous” of a page.")
     )
 
 
@@ -69,12 +62,10 @@ class PenaltySerializer(serializers.Serializer[Any]):
     revoked_reason = serializers.CharField()
 
 
-class PenaltyPageSerializer(serializers.Serializer[Any]):
+class PenaltyPageSerializer(NeighboursSerializer):
     """A page of penalties, newest first."""
 
     results = PenaltySerializer(many=True)
-    next = serializers.CharField(allow_null=True, help_text=_("The address of the page after this one."))
-    previous = serializers.CharField(allow_null=True, help_text=_("The address of the page before this one."))
 
 
 class RuleSerializer(serializers.Serializer[Any]):
@@ -120,10 +111,11 @@ PAGE_EXAMPLE = OpenApiExample(
 class PenaltyApiView(ApiView):
     """What the views of penalties have in common."""
 
+    blind = _("This key may not see penalties. Make one with the grant “view”.")
+
     def seen(self) -> QuerySet[Penalty]:
         """Return the penalties that exist for this key. Refuses a merchant's key that may not look at all."""
-        if self.actor.kind == ActorKind.MERCHANT and Grant.VIEW not in self.actor.grants:
-            raise NotAllowed(_("This key may not see penalties. Make one with the grant “view”."))
+        self.require_sight()
         return visible_to(self.actor).select_related("complaint", "mini_program", "merchant")
 
 
@@ -140,20 +132,10 @@ class PenaltiesView(PenaltyApiView):
     )
     def get(self, request: Request) -> Response:
         """Return a page of penalties, newest first: a platform's, or one merchant's. “next” leads to the others."""
-        wanted = PenaltiesWantedSerializer(data=request.query_params)
-        wanted.is_valid(raise_exception=True)
-        given = wanted.validated_data
-        page = keyset_page(
-            [Segment(narrowed(self.seen(), given, now=self.now), "-issued_at")],
-            cursor=given["cursor"],
-            size=given["page_size"],
-        )
-        return Response(
-            {
-                "results": [penalty_document(row, now=self.now) for row in page.rows],
-                "next": page_address(request, page.next),
-                "previous": page_address(request, page.previous),
-            }
+        wanted = self.wanted(PenaltiesWantedSerializer)
+        rows = _with_window(narrowed(self.seen(), wanted, NAMES), wanted["window_open"], now=self.now)
+        return self.page(
+            [Segment(rows, "-issued_at")], wanted, lambda rows: [penalty_document(row, now=self.now) for row in rows]
         )
 
 
@@ -196,12 +178,11 @@ NAMES = {
 }
 
 
-def narrowed(penalties: QuerySet[Penalty], wanted: dict[str, Any], *, now: datetime) -> QuerySet[Penalty]:
-    """Return those penalties that a list asks for."""
-    found = penalties.filter(**{NAMES[name]: value for name, value in wanted.items() if name in NAMES and value})
-    if wanted["window_open"] is None:
-        return found
-    return found.filter(open_at(now)) if wanted["window_open"] else found.exclude(open_at(now))
+def _with_window(penalties: QuerySet[Penalty], is_open: bool | None, *, now: datetime) -> QuerySet[Penalty]:
+    """Return those penalties whose appeal window is open, or is not; all of them when nobody asks."""
+    if is_open is None:
+        return penalties
+    return penalties.filter(open_at(now)) if is_open else penalties.exclude(open_at(now))
 
 
 def penalty_document(penalty: Penalty, *, now: datetime) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """`Penalty`: a violation record. Exactly one for each missed obligation; never deleted."""
 
+from datetime import datetime
+
 import pgtrigger
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from complaints.models import Complaint
 from deadlines.models import SweepRun
@@ -48,7 +51,7 @@ class Penalty(models.Model):
     issued_at = models.DateTimeField(_("issued at"))
     appeal_by = models.DateTimeField(_("appeal by"))
     window_closed_at = models.DateTimeField(_("window closed at"), null=True, blank=True)
-    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+    revoked_at = models.DateTimeField(pgettext_lazy("a penalty", "revoked at"), null=True, blank=True)
     revoked_by = models.CharField(_("revoked by"), max_length=200, blank=True, db_default="")
     revoked_reason = models.TextField(_("reason for revoking"), blank=True, db_default="")
     sweep_run = models.ForeignKey(
@@ -93,3 +96,8 @@ class Penalty(models.Model):
 
     def __str__(self) -> str:
         return self.penalty_no
+
+    @property
+    def window_ends_at(self) -> datetime:
+        """When the appeal window ends or ended: at `appeal_by`, or before, when the last attempt was spent."""
+        return min(self.appeal_by, self.window_closed_at or self.appeal_by)

@@ -26,22 +26,24 @@ def visible_to(actor: Actor) -> QuerySet[Penalty]:
 
 
 def may(actor: Actor, verb: str, penalty: Penalty) -> bool:
-    """Say whether a move is this actor's: a merchant appeals its own penalties, staff with the permission revoke."""
+    """Say whether a move is this actor's: a merchant appeals its own penalties, staff with the permission the rest."""
     if verb == "appeal":
         own = actor.kind in MERCHANT_SIDE and penalty.merchant_id == actor.merchant_id
         return own and Grant.APPEAL in actor.grants
-    return verb == "revoke" and may_revoke(actor)
+    return verb in ("revoke", "reinstate") and may_revoke(actor)
 
 
 def may_revoke(actor: Actor) -> bool:
-    """Say whether this actor may revoke penalties without an appeal."""
+    """Say whether this actor may revoke penalties without an appeal, and put back what was revoked so."""
     return actor.kind == ActorKind.STAFF and REVOKE in actor.grants
 
 
 def require_revoking(actor: Actor) -> None:
-    """Refuse with `NotAllowed` whoever may not revoke penalties."""
+    """Refuse with `NotAllowed` whoever may neither revoke penalties nor put them back."""
     if not may_revoke(actor):
-        raise NotAllowed(_("You may not revoke penalties. Ask whoever manages the groups of staff."))
+        raise NotAllowed(
+            _("You may neither revoke penalties nor put them in effect again. Ask whoever manages the groups of staff.")
+        )
 
 
 def require(actor: Actor, verb: str, penalty: Penalty) -> None:

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db.models import Count, Q, QuerySet, Sum
+from django.utils.translation import gettext_lazy as _
 
-from common.counting import capped_count
+from common.counting import CAP, capped_count, count_words
 from common.keyset import Segment
 from common.policy import policy_at
-from complaints.models import Complaint
+from complaints.models import Complaint, HistoryLine
 from complaints.queries import start_of
+from complaints.reviews.record import RECENT, Tally
 from penalties.models import Penalty
 from penalties.states import Kind, Status
+from refunds.models import RefundCase
 
 POINTS_LOOK_AT = 10_000
 """So many penalties of a merchant are added up at most; nobody has that many, and a page must not wait for them."""
@@ -138,10 +141,46 @@ def rule_of(penalty: Penalty) -> Rule:
     if penalty.kind == Kind.COMPLAINT_TIMEOUT:
         hours = policy_at(penalty.complaint.filed_at).handle_hours
     else:
-        ruled_at = penalty.missed_at - policy_at(penalty.missed_at).refund_within
-        hours = policy_at(ruled_at).refund_hours
+        hours = policy_at(_round_began(penalty)).refund_hours
     window = policy_at(penalty.issued_at).appeal_within(penalty.kind)
     return Rule(hours, penalty.points, int(window.total_seconds() // 3600))
+
+
+def _round_began(penalty: Penalty) -> datetime:
+    """Return when the round of a pending refund began whose deadline was missed."""
+    began = HistoryLine.objects.filter(
+        complaint_id=penalty.complaint_id,
+        noun="refund_case",
+        noun_id=penalty.subject_id,
+        verb__in=("open", "overrule", "reopen"),
+        at__lt=penalty.missed_at,
+    )
+    return began.order_by("-at").values_list("at", flat=True).first() or penalty.missed_at
+
+
+def case_of(penalty: Penalty) -> RefundCase | None:
+    """Return the pending refund that a penalty is about, or None when it is about a complaint."""
+    if penalty.kind != Kind.REFUND_OVERDUE:
+        return None
+    return RefundCase.objects.filter(pk=penalty.subject_id).first()
+
+
+def overdue_penalties(cases: Iterable[RefundCase]) -> dict[int, list[Penalty]]:
+    """Return, by pending refund, the penalties for its missed rounds, the latest first; one query for all of them."""
+    found: dict[int, list[Penalty]] = {}
+    ids = [case.pk for case in cases]
+    for penalty in Penalty.objects.filter(kind=Kind.REFUND_OVERDUE, subject_id__in=ids).order_by("-round"):
+        found.setdefault(penalty.subject_id, []).append(penalty)
+    return found
+
+
+def was_revoked_by_hand(penalty: Penalty) -> bool:
+    """Say whether staff revoked the penalty without an appeal, singly or with a whole run."""
+    revocations = HistoryLine.objects.filter(
+        complaint_id=penalty.complaint_id, noun="penalty", noun_id=penalty.pk, verb="revoke"
+    )
+    last = revocations.order_by("pk").last()
+    return penalty.status == Status.REVOKED and last is not None and bool(last.detail.get("by_hand"))
 
 
 def timeout_penalties(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
@@ -150,3 +189,12 @@ def timeout_penalties(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
         kind=Kind.COMPLAINT_TIMEOUT, subject_id__in=[complaint.pk for complaint in complaints]
     )
     return {penalty.subject_id: penalty for penalty in penalties}
+
+
+def record(merchant_id: int, now: datetime) -> Iterable[Tally]:
+    """Tell what a merchant stands at: the points that count, and the penalties of the last 90 days."""
+    standing = Penalty.objects.filter(merchant_id=merchant_id, status__in=(Status.IN_EFFECT, Status.UNDER_APPEAL))
+    counted = standing[: CAP + 1].aggregate(points=Sum("points", default=0), number=Count("pk"))
+    recent = Penalty.objects.filter(merchant_id=merchant_id, issued_at__gte=now - RECENT)[: CAP + 1].count()
+    points = f"{counted['points']:,}" + ("+" if counted["number"] > CAP else "")
+    return Tally(_("points in effect"), points), Tally(_("penalties in 90 days"), count_words(recent))

@@ -74,6 +74,16 @@ class RunRevoked:
     """Somebody held them; revoking the run again takes them too."""
 
 
+def checked_reason(reason: str) -> str:
+    """Return the reason that staff give when they revoke or reinstate. Refuses none, and one that is too long."""
+    reason = reason.strip()
+    if not reason:
+        raise BadInput(_("Give the reason; the merchant reads it."), field="reason")
+    if len(reason) > REASON_LIMIT:
+        raise BadInput(_("Keep the reason to %(limit)d characters.") % {"limit": REASON_LIMIT}, field="reason")
+    return reason
+
+
 def penalties_of_run(run: SweepRun) -> QuerySet[Penalty]:
     """Return what a sweep run issued; all of it carries the run's moment."""
     return Penalty.objects.filter(sweep_run=run, issued_at=run.issued_at)
@@ -102,10 +112,7 @@ def revoke_run(sweep_run_id: int, *, reason: str, actor: Actor, now: datetime, b
     own, so it can be killed and repeated. Refuses: no reason, a reason that is too long, and whoever may not.
     """
     require_revoking(actor)
-    if not reason.strip():
-        raise BadInput(_("Give the reason for revoking; the merchant reads it."), field="reason")
-    if len(reason) > REASON_LIMIT:
-        raise BadInput(_("Keep the reason to %(limit)d characters.") % {"limit": REASON_LIMIT}, field="reason")
+    reason = checked_reason(reason)
     run = SweepRun.objects.get(pk=sweep_run_id)
     before = _counts(run)
     parameters = {
@@ -114,7 +121,7 @@ def revoke_run(sweep_run_id: int, *, reason: str, actor: Actor, now: datetime, b
         "in_effect": Status.IN_EFFECT.value,
         "revoked": PENALTY.target("revoke", Status.IN_EFFECT),
         "now": now,
-        "reason": reason.strip(),
+        "reason": reason,
         "actor_kind": actor.kind.value,
         "actor_id": actor.id,
         "actor_name": actor.name,

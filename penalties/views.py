@@ -13,7 +13,7 @@ from merchants.models import Grant
 from merchants.pages import MemberRequest, member_page
 from penalties.forms import FilterForm
 from penalties.permissions import visible_to
-from penalties.queries import narrowed, points_overview, rule_of, segments
+from penalties.queries import case_of, narrowed, points_overview, rule_of, segments
 from penalties.states import Status
 
 
@@ -52,6 +52,7 @@ def penalty_detail(request: MemberRequest, penalty_no: str) -> HttpResponse:
         "penalty": penalty,
         "complaint": penalty.complaint,
         "rule": rule_of(penalty),
+        "refund_case": case_of(penalty),
         "is_revoked": penalty.status == Status.REVOKED,
         "entries": timeline(penalty.complaint),
         "now": request.now,

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import DecimalField, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
@@ -47,6 +48,14 @@ def rest_of(case: RefundCase) -> Decimal:
     """Return what is still to be refunded."""
     amount: Decimal = case.amount
     return max(ZERO, amount - sum_of_refunds(case))
+
+
+def rests_of(cases: QuerySet[RefundCase]) -> Decimal:
+    """Return what is still to be refunded of all these cases together, in one query."""
+    counting = Q(refunds__status__in=COUNTING)
+    sums = cases.annotate(paid=Coalesce(Sum("refunds__amount", filter=counting), ZERO, output_field=DecimalField()))
+    rests = sums.annotate(rest=Greatest(F("amount") - F("paid"), ZERO, output_field=DecimalField()))
+    return sum(rests.values_list("rest", flat=True), ZERO)
 
 
 def open_case(complaint: Complaint, amount: Decimal, *, actor: Actor, now: datetime) -> RefundCase:
@@ -89,7 +98,7 @@ def stop(case: RefundCase, *, now: datetime) -> None:
 
 
 def let_run_again(case: RefundCase, *, actor: Actor, now: datetime) -> None:
-    """A refund failed whose processing had stopped the clock: it runs on, with the time that was left when it stopped.
+    """Part of what had stopped the clock failed or came back: it runs on, with the time that was left when it stopped.
 
     How long a payment system takes to say no costs the merchant nothing.
     """
@@ -114,7 +123,7 @@ def settle_if_paid(case: RefundCase, *, actor: Actor, now: datetime) -> bool:
 
 def waive(case: RefundCase, *, actor: Actor, now: datetime) -> None:
     """Staff ruled that no refund is due, so the complaint is finished."""
-    _refuse_while_processing(case)
+    refuse_while_processing(case)
     REFUND_CASE.target("waive", case.status)
     # Late or not: what was never due cannot be missed.
     Deadline.objects.filter(kind=Deadline.Kind.REFUND, subject_id=case.pk).delete()
@@ -131,7 +140,7 @@ def drop(case: RefundCase, *, actor: Actor, now: datetime) -> None:
 
 def refuse(case: RefundCase, *, actor: Actor, now: datetime) -> None:
     """The merchant refuses to refund: the clock stops, and staff look at why."""
-    _refuse_while_processing(case)
+    refuse_while_processing(case)
     stop(case, now=now)
     _move(case, "refuse", actor=actor, now=now, event="refused")
 
@@ -152,13 +161,15 @@ def next_round(case: RefundCase, verb: str, *, actor: Actor, now: datetime) -> N
     case.refund_by = now.astimezone(UTC) + policy_at(now).refund_within
     case.stopped_at = None
     start_clocks([clock(case, now=now)])
-    _move(case, verb, actor=actor, now=now, event=EVENTS[verb], to=target, round=case.round, refund_by=case.refund_by)
+    facts = {"round": case.round, "amount": case.amount, "refund_by": case.refund_by}
+    _move(case, verb, actor=actor, now=now, event=EVENTS[verb], to=target, **facts)
 
 
 EVENTS = {"overrule": "overruled", "reopen": "reopened"}
 
 
-def _refuse_while_processing(case: RefundCase) -> None:
+def refuse_while_processing(case: RefundCase) -> None:
+    """Refuse what must not overtake a refund that is being processed."""
     if case.refunds.filter(status=RefundStatus.PROCESSING).exists():
         raise IllegalMove(
             _("A refund is being processed. Wait for its result, which takes a few minutes at most."),

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import SYSTEM, Actor
@@ -32,7 +33,6 @@ from refunds.records import Record, write
 from refunds.states import NO_REFUND_CLAIM, REFUND_CASE, CaseStatus, ClaimStatus, RefundStatus
 
 TEXT_LIMIT = 1000
-MESSAGE_LIMIT = 1000
 NOUN = "no_refund_claim"
 
 
@@ -40,8 +40,9 @@ NOUN = "no_refund_claim"
 class Ruling:
     """What staff rule: a reason from the list, words to the merchant, and how much is due.
 
-    Without an `amount` all is due that the consumer asked for, as far as the trade still allows. `refund_not_made` says
-    that the refund which the merchant named when handling never reached the consumer, so that it counts no longer.
+    Without an `amount` all is due that the consumer asked for and has not got, as far as the trade still allows.
+    `refund_not_made` says that the refund which the merchant named when handling never reached the consumer, so that it
+    counts no longer.
     """
 
     reason_code: str
@@ -85,9 +86,7 @@ def refuse(case_id: int, text: str, *, evidence: Sequence[Evidence], actor: Acto
     """
     case = cases.lock(case_id)
     require(actor, "refuse", case.merchant_id)
-    REFUND_CASE.target("refuse", case.status)
-    if case.refusals.count() >= policy_at(case.opened_at).refusals_per_refund:
-        raise IllegalMove(_("This refund was refused before, and staff ruled that it is due."), code="refused_before")
+    check_refusable(case)
     check_refusal(text, evidence, case.merchant_id, now=now)
     cases.refuse(case, actor=actor, now=now)
     review = end_of_working_day(now, policy_at(now).review_working_days)
@@ -96,6 +95,14 @@ def refuse(case_id: int, text: str, *, evidence: Sequence[Evidence], actor: Acto
     claim.evidence.set(evidence)
     _begin([claim], actor=actor, now=now)
     return claim
+
+
+def check_refusable(case: RefundCase) -> None:
+    """Refuse when a case cannot be refused now: it is not due, was refused before, or is being paid."""
+    REFUND_CASE.target("refuse", case.status)
+    if case.refusals.count() >= policy_at(case.opened_at).refusals_per_refund:
+        raise IllegalMove(_("This refund was refused before, and staff ruled that it is due."), code="refused_before")
+    cases.refuse_while_processing(case)
 
 
 def check_refusal(text: str, evidence: Sequence[Evidence], merchant_id: int, *, now: datetime) -> None:
@@ -143,11 +150,11 @@ def accept(claim_id: int, ruling: Ruling, *, actor: Actor, now: datetime) -> NoR
 def overrule(claim_id: int, ruling: Ruling, *, actor: Actor, now: datetime) -> NoRefundClaim:
     """Rule that a refund is due: a pending refund opens with its seven days, or begins its next round.
 
-    Refuses an amount above what the trade still allows.
+    Refuses an amount above what the trade still allows, and when it allows nothing.
     """
     review = _lock_to_rule(claim_id, "overrule", ruling, actor=actor, now=now)
     if review.refund_case is not None:
-        cases.next_round(review.refund_case, "overrule", actor=actor, now=now)
+        _next_round(review.refund_case, "overrule", actor=actor, now=now)
     else:
         complaints.rule(review.complaint, ComplaintStatus.REFUND_DUE, actor=actor, now=now, ruling="overruled")
         _open_case(review, ruling, actor=actor, now=now)
@@ -175,7 +182,7 @@ def correct(claim_id: int, ruling: Ruling, *, actor: Actor, now: datetime) -> No
         if case is None:
             _open_case(review, ruling, actor=actor, now=now)
         else:
-            cases.next_round(case, "reopen", actor=actor, now=now)
+            _next_round(case, "reopen", actor=actor, now=now)
     else:
         _take_back(case, actor=actor, now=now)
     return _rule(review, "correct", target, ruling, actor=actor, now=now)
@@ -207,20 +214,51 @@ def _open_case(review: NoRefundClaim, ruling: Ruling, *, actor: Actor, now: date
     complaint = review.complaint
     if ruling.refund_not_made:
         _reverse_named_refund(complaint, ruling, actor=actor, now=now)
-    rest = refundable(complaint)
-    if not rest:
-        raise IllegalMove(_("This trade is refunded in full already, so nothing can be due."), code="refunded_in_full")
-    amount = ruling.amount
-    if amount is None:
-        amount = min(rest, complaint.requested_refund_amount or rest)
-    amount = fund.check_amount(amount)
+    rest = _can_be_due(complaint)
+    amount = fund.check_amount(_not_got_yet(complaint, rest) if ruling.amount is None else ruling.amount)
     if amount > rest:
         raise BadInput(_("At most ¥%(rest)s of this trade can still be refunded.") % {"rest": rest}, field="amount")
     return cases.open_case(complaint, amount, actor=actor, now=now)
 
 
+def _next_round(case: RefundCase, verb: str, *, actor: Actor, now: datetime) -> None:
+    """Begin the next round of a case. What the trade no longer allows meanwhile is no longer due."""
+    case.amount = min(case.amount, cases.sum_of_refunds(case) + _can_be_due(case.complaint))
+    cases.next_round(case, verb, actor=actor, now=now)
+
+
+def _can_be_due(complaint: Complaint) -> Decimal:
+    """Lock a complaint's trade, and return what is neither refunded of it nor due for another complaint about it.
+
+    Refuses when that is nothing: a merchant cannot be made to pay what no payment system would take.
+    """
+    refunding.lock_trade(complaint)
+    rest = refundable(complaint)
+    if not rest:
+        raise IllegalMove(
+            _("All of this trade is refunded or due already, so nothing more can be due."), code="refunded_in_full"
+        )
+    return rest
+
+
+def _not_got_yet(complaint: Complaint, rest: Decimal) -> Decimal:
+    """Return what the consumer asked for and has not got; all of the rest when they named no amount, or got it."""
+    got = complaint.refunds.filter(status__in=cases.COUNTING).aggregate(sum=Sum("amount"))["sum"] or fund.ZERO
+    left = (complaint.requested_refund_amount or fund.ZERO) - got
+    return min(rest, left) if left > 0 else rest
+
+
 def refundable(complaint: Complaint) -> Decimal:
-    """Return how much of a complaint's trade is not refunded yet."""
+    """Return how much of a complaint's trade is neither refunded yet nor due for another complaint about it."""
+    others = RefundCase.objects.filter(
+        merchant_id=complaint.merchant_id,
+        complaint__trade_no=complaint.trade_no,
+        status__in=[CaseStatus.DUE, CaseStatus.REFUSED],
+    ).exclude(complaint=complaint)
+    return max(fund.ZERO, _not_refunded(complaint) - cases.rests_of(others))
+
+
+def _not_refunded(complaint: Complaint) -> Decimal:
     trade = RefundedTrade.objects.filter(merchant_id=complaint.merchant_id, trade_no=complaint.trade_no).first()
     amount: Decimal = complaint.trade_amount
     return amount if trade is None else max(fund.ZERO, min(trade.trade_amount, amount) - trade.refunded)
@@ -267,12 +305,7 @@ def _refuse_lapsed(review: NoRefundClaim) -> None:
 
 
 def _check_ruling(verb: str, ruling: Ruling) -> None:
-    if ruling.reason_code not in REASONS_OF[verb]:
-        raise BadInput(_("Choose a reason from the list."), field="reason_code")
-    if not ruling.message.strip():
-        raise BadInput(_("Write a message to the merchant; they read why."), field="message")
-    if len(ruling.message) > MESSAGE_LIMIT:
-        raise BadInput(_("Keep the message to %(limit)d characters.") % {"limit": MESSAGE_LIMIT}, field="message")
+    reviewing.check_answer(ruling.reason_code, ruling.message, REASONS_OF[verb])
 
 
 def _claim(

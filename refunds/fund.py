@@ -21,6 +21,8 @@ from refunds.models import CENT, Book, FundEntry, FundTransfer, GuaranteeAccount
 from refunds.permissions import require
 
 ZERO = Decimal("0.00")
+MOST = Decimal("999999999999.99")
+"""More than this no row can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ def check_amount(amount: Decimal | None, *, field: str = "amount") -> Decimal:
     """Return an amount that is above zero and has no fractions of a cent; refuse any other."""
     if amount is None or not amount.is_finite() or amount <= 0:
         raise BadInput(_("Give an amount above zero."), field=field)
+    if amount > MOST:
+        raise BadInput(_("Give an amount of at most ¥%(most)s.") % {"most": MOST}, field=field)
     if amount != amount.quantize(CENT, ROUND_DOWN):
         raise BadInput(_("Give the amount in yuan with at most two decimals."), field=field)
     return amount

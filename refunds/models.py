@@ -9,12 +9,14 @@ import pgtrigger
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from complaints.models import Complaint, Handling
 from deadlines.reviewing import ReplyText, Reviewed
 from evidence.models import Evidence
 from merchants.models import Merchant, MiniProgram, User
+from refunds.failures import why_failed
 from refunds.reasons import Reason
 from refunds.states import CaseStatus, ClaimStatus, RefundStatus, TopUpStatus
 
@@ -78,6 +80,7 @@ class RefundCase(models.Model):
             models.Index(fields=["merchant", "refund_by", "id"], name="refund_case_due", condition=Q(status="due")),
             models.Index(fields=["merchant", "status", "-opened_at", "-id"], name="refund_case_by_status"),
             models.Index(fields=["merchant", "-opened_at", "-id"], name="refund_case_by_opening"),
+            models.Index(fields=["refund_by", "id"], name="refund_case_due_for_staff", condition=Q(status="due")),
         ]
         triggers = [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)]
 
@@ -138,6 +141,7 @@ class NoRefundClaim(Reviewed, ByWhom):
         indexes = [
             models.Index(fields=["review_by", "id"], name="claim_queue", condition=Q(status=ClaimStatus.SUBMITTED)),
             models.Index(fields=["-decided_at"], name="claim_by_ruling", condition=Q(decided_at__isnull=False)),
+            models.Index(fields=["merchant", "-submitted_at", "-id"], name="claim_by_merchant"),
         ]
 
     def __str__(self) -> str:
@@ -174,6 +178,7 @@ class RefundedTrade(models.Model):
                 condition=Q(refunded__gte=0, refunded__lte=F("trade_amount")), name="never_refunded_above_the_trade"
             ),
         ]
+        indexes = [models.Index(fields=["trade_no"], name="trade_by_number", opclasses=["varchar_pattern_ops"])]
 
     def __str__(self) -> str:
         return self.trade_no
@@ -237,11 +242,17 @@ class Refund(ByWhom):
             models.Index(fields=["ask_at", "id"], name="refund_to_ask_about", condition=Q(status="processing")),
             models.Index(fields=["requested_at"], name="refund_in_doubt", condition=Q(status="processing")),
             models.Index(fields=["merchant", "-requested_at", "-id"], name="refund_by_merchant"),
+            models.Index(fields=["refund_no"], name="refund_by_number", opclasses=["varchar_pattern_ops"]),
         ]
         triggers = [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)]
 
     def __str__(self) -> str:
         return self.refund_no
+
+    @property
+    def why_failed(self) -> str | Promise:
+        """Why it failed or came back, in the reader's language where the code is known."""
+        return why_failed(self.failure_code, self.failure)
 
 
 class GuaranteeAccount(models.Model):
@@ -291,7 +302,12 @@ class TopUp(ByWhom):
     class Meta:
         verbose_name = _("top-up")
         verbose_name_plural = _("top-ups")
-        permissions = [("approve_topup", _("Can approve top-ups that another person recorded, and reverse them"))]
+        permissions = [
+            (
+                "approve_topup",
+                _("Can approve top-ups of another person, reverse top-ups and refunds, and ask about refunds"),
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["bank_reference"],
@@ -304,6 +320,7 @@ class TopUp(ByWhom):
         indexes = [
             models.Index(fields=["account", "-requested_at", "-id"], name="top_up_by_account"),
             models.Index(fields=["ask_at", "id"], name="top_up_to_ask_about", condition=Q(ask_at__isnull=False)),
+            models.Index(fields=["requested_at", "id"], name="top_up_waiting", condition=Q(status="pending")),
         ]
         triggers = [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)]
 
@@ -351,7 +368,7 @@ class FundTransfer(ByWhom):
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
+        return f"{self.get_kind_display()} {self.pk}"
 
 
 class Book(models.TextChoices):
@@ -425,7 +442,7 @@ class FundEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.book} {self.amount}"
+        return f"{self.get_book_display()} {self.amount}"
 
 
 class RulingTemplate(ReplyText):

@@ -18,7 +18,7 @@ DECIDE = "refunds.decide_norefundclaim"
 RECORD = "refunds.add_topup"
 """The permission of staff who record bank transfers."""
 APPROVE = "refunds.approve_topup"
-"""The permission of staff who look a second time, and who reverse."""
+"""The permission of staff who look a second time, who reverse, and who ask the payment system."""
 
 GRANT_FOR = {
     "refund": Grant.REFUND,
@@ -34,6 +34,7 @@ STAFF_FOR = {
     "record_top_up": RECORD,
     "decide_top_up": APPROVE,
     "reverse": APPROVE,
+    "ask": APPROVE,
 }
 
 

@@ -3,7 +3,7 @@
 A refund is written down, and its amount promised against the trade, before a payment system hears of it; what the
 system answers is taken in afterwards. So a refund whose answer was lost is neither repeated nor forgotten.
 
-Locks are taken in one order: complaint, case, refund, trade, account, clock.
+Locks are taken in one order: complaint, case, refund, account, trade, clock.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +25,7 @@ from complaints.states import Status as ComplaintStatus
 from evidence.models import Evidence
 from evidence.services import check_number
 from refunds import cases, fund
+from refunds.failures import why_failed
 from refunds.gateways import Answer, Outcome, refund_gateway
 from refunds.models import Channel, Refund, RefundCase, RefundedTrade
 from refunds.permissions import require
@@ -35,6 +36,8 @@ from refunds.waiting import next_ask
 LEDGER = "ledger"
 KEY_LIMIT = 64
 NUMBER_LIMIT = 64
+REFERENCE_LIMIT = 128
+CODE_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,19 +72,22 @@ def refund(case_id: int, given: RefundInput, *, actor: Actor, now: datetime) -> 
         return before
     if given.channel not in Channel.values:
         raise BadInput(_("Choose how to refund."), field="channel")
+    check_wanted(case, given.amount)
+    made = _MAKERS[Channel(given.channel)](case, given, actor=actor, now=now)
+    if not cases.settle_if_paid(case, actor=actor, now=now) and not cases.rest_of(case):
+        cases.stop(case, now=now)
+    return made
+
+
+def check_wanted(case: RefundCase, amount: Decimal) -> None:
+    """Refuse to refund of a case that is not due or has no rest, and an amount that is none or above the rest."""
     REFUND_CASE.target("refund", case.status)
-    amount = fund.check_amount(given.amount)
+    amount = fund.check_amount(amount)
     rest = cases.rest_of(case)
     if not rest:
         raise IllegalMove(_("All that is due is refunded, or being processed already."), code="nothing_left")
     if amount > rest:
         raise BadInput(_("Refund at most ¥%(rest)s: that is what is still due.") % {"rest": rest}, field="amount")
-    made = _MAKERS[Channel(given.channel)](case, given, actor=actor, now=now)
-    if made.status == RefundStatus.SUCCEEDED:
-        cases.settle_if_paid(case, actor=actor, now=now)
-    elif not cases.rest_of(case):
-        cases.stop(case, now=now)
-    return made
 
 
 def _from_fund(case: RefundCase, given: RefundInput, *, actor: Actor, now: datetime) -> Refund:
@@ -187,11 +193,13 @@ def learn(refund_id: int, answer: Answer, *, now: datetime) -> Refund:
     made = _lock(refund_id)
     if made.status != RefundStatus.PROCESSING:
         return made
-    if answer.outcome == Outcome.UNKNOWN:
+    differs = answer.outcome == Outcome.SUCCEEDED and answer.amount not in (None, made.amount)
+    # Money of another amount under a number of ours moved, and must not be promised to a second refund: staff look.
+    if answer.outcome == Outcome.UNKNOWN or (differs and made.channel == Channel.API):
         made.ask_at = next_ask(now, made.asked)
         made.save(update_fields=["ask_at"])
         return made
-    if answer.outcome == Outcome.SUCCEEDED and answer.amount not in (None, made.amount):
+    if differs:
         answer = Answer(
             Outcome.FAILED,
             "amount_differs",
@@ -203,7 +211,7 @@ def learn(refund_id: int, answer: Answer, *, now: datetime) -> Refund:
 
 
 def _succeed(made: Refund, answer: Answer, *, now: datetime) -> Refund:
-    made.reference, made.is_verified = answer.reference, True
+    made.reference, made.is_verified = answer.reference[:REFERENCE_LIMIT], True
     _move(made, "succeed", actor=SYSTEM, now=now)
     if made.refund_case is not None:
         cases.settle_if_paid(made.refund_case, actor=SYSTEM, now=now)
@@ -211,11 +219,9 @@ def _succeed(made: Refund, answer: Answer, *, now: datetime) -> Refund:
 
 
 def _fail(made: Refund, answer: Answer, *, now: datetime) -> Refund:
-    made.failure_code = answer.code
-    made.failure = answer.message or str(
-        _("The payment system does not know a refund with this number for this trade.")
-    )
-    _move(made, "fail", actor=SYSTEM, now=now, failure_code=answer.code)
+    made.failure_code = (answer.code or answer.outcome)[:CODE_LIMIT]
+    made.failure = answer.message or str(why_failed(made.failure_code, made.failure_code))
+    _move(made, "fail", actor=SYSTEM, now=now, failure_code=made.failure_code)
     _give_back(made)
     if made.refund_case is not None:
         cases.let_run_again(made.refund_case, actor=SYSTEM, now=now)
@@ -226,7 +232,8 @@ def _fail(made: Refund, answer: Answer, *, now: datetime) -> Refund:
 def reverse_refund(refund_id: int, *, reason: str, actor: Actor, now: datetime) -> Refund:
     """A refund did not reach the consumer: its money goes back where it came from, and what it paid is due again.
 
-    The case begins a new round with its whole time. Refuses: no reason, and a refund that did not succeed.
+    A case that was refunded begins a new round with its whole time; one that is due still has the time that was left.
+    Refuses: no reason, and a refund that did not succeed.
     """
     require(actor, "reverse")
     if not reason.strip():
@@ -237,6 +244,8 @@ def reverse_refund(refund_id: int, *, reason: str, actor: Actor, now: datetime) 
     if case is not None and case.status == CaseStatus.REFUNDED and case.complaint.status == ComplaintStatus.FINISHED:
         cases.next_round(case, "reopen", actor=actor, now=now)
         complaints.reopen(case.complaint, actor=actor, now=now, case_no=case.case_no)
+    elif case is not None:
+        cases.let_run_again(case, actor=actor, now=now)
     return made
 
 
@@ -256,20 +265,30 @@ def _same_request(case: RefundCase, given: RefundInput) -> Refund | None:
     before = Refund.objects.filter(merchant_id=case.merchant_id, request_key=given.request_key).first()
     if before is None:
         return None
-    if (before.refund_case_id, before.channel, before.amount) != (case.pk, given.channel, given.amount):
-        raise Conflict(
-            _("This request was used for another refund already. Open the page again."), code="request_key_used"
-        )
+    is_same = (before.refund_case_id, before.channel, before.amount) == (case.pk, given.channel, given.amount)
+    if not is_same or (given.channel == Channel.ELSEWHERE and before.refund_no != given.reference.strip()):
+        raise _key_used()
     return before
 
 
-def _promise(complaint: Complaint, amount: Decimal, field: str) -> RefundedTrade:
-    """Lock a trade and promise an amount of it; refuse what would go above what it cost."""
+def _key_used() -> Conflict:
+    return Conflict(
+        _("This request was used for another refund already. Open the page again."), code="request_key_used"
+    )
+
+
+def lock_trade(complaint: Complaint) -> RefundedTrade:
+    """Lock the row of a complaint's trade; with the first refund of it the row is made."""
     wanted = {"merchant_id": complaint.merchant_id, "trade_no": complaint.trade_no}
     RefundedTrade.objects.bulk_create(
         [RefundedTrade(**wanted, trade_amount=complaint.trade_amount)], ignore_conflicts=True
     )
-    trade = RefundedTrade.objects.select_for_update(no_key=True).get(**wanted)
+    return RefundedTrade.objects.select_for_update(no_key=True).get(**wanted)
+
+
+def _promise(complaint: Complaint, amount: Decimal, field: str) -> RefundedTrade:
+    """Lock a trade and promise an amount of it; refuse what would go above what it cost."""
+    trade = lock_trade(complaint)
     rest = min(trade.trade_amount, complaint.trade_amount) - trade.refunded
     if amount > rest:
         raise BadInput(
@@ -307,7 +326,7 @@ def _new(
     if refund_no and trade.refunds.filter(refund_no=refund_no).exclude(status=RefundStatus.FAILED).exists():
         raise BadInput(_("A refund with this number was recorded before."), field=number_field, code="recorded_already")
     waits = bool(gateway) and gateway != LEDGER
-    return Refund.objects.create(
+    made = Refund(
         refund_no=refund_no or new_number(now, "04"),
         request_key=request_key,
         refund_case=case,
@@ -326,6 +345,12 @@ def _new(
         actor_id=actor.id,
         actor_name=actor.name,
     )
+    try:
+        with transaction.atomic():
+            made.save(force_insert=True)
+    except IntegrityError as error:  # at the same moment, for another case: that one was not locked
+        raise _key_used() from error
+    return made
 
 
 def _lock(refund_id: int) -> Refund:

@@ -1,5 +1,6 @@
 """The verbs of this app, by noun: claims, pending refunds, refunds, the guarantee plan."""
 
+from refunds.asking import ask_now
 from refunds.claims import Ruling, accept, claim, correct, overrule, refuse, release
 from refunds.fund import enrol
 from refunds.refunding import RefundInput, learn, refund, reverse_refund
@@ -17,6 +18,7 @@ __all__ = [
     "Ruling",
     "accept",
     "approve_top_up",
+    "ask_now",
     "claim",
     "correct",
     "decline_top_up",

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.moves import Move, MoveTable
 
@@ -9,7 +10,7 @@ from common.moves import Move, MoveTable
 class ClaimStatus(models.TextChoices):
     SUBMITTED = "submitted", _("under review")
     ACCEPTED = "accepted", _("no refund due")
-    OVERRULED = "overruled", _("refund due")
+    OVERRULED = "overruled", pgettext_lazy("a ruling", "refund due")
     LAPSED = "lapsed", _("lapsed")
 
 
@@ -23,14 +24,14 @@ class CaseStatus(models.TextChoices):
 class RefundStatus(models.TextChoices):
     PROCESSING = "processing", _("processing")
     SUCCEEDED = "succeeded", _("succeeded")
-    FAILED = "failed", _("failed")
+    FAILED = "failed", pgettext_lazy("of a refund", "failed")
     REVERSED = "reversed", _("reversed")
 
 
 class TopUpStatus(models.TextChoices):
     PENDING = "pending", _("pending")
     CREDITED = "credited", _("credited")
-    DECLINED = "declined", _("declined")
+    DECLINED = "declined", pgettext_lazy("of a top-up", "declined")
     REVERSED = "reversed", _("reversed")
 
 

@@ -91,6 +91,7 @@ def test_from_filing_over_a_missed_deadline_to_points_back(visitor, shop, file_a
         ("complaint", "file"),
         ("penalty", "issue"),
         ("complaint", "handle"),
+        ("refund", "record"),
         ("penalty", "appeal"),
         ("appeal", "submit"),
         ("penalty", "revoke"),

@@ -70,15 +70,21 @@ def proof_names(appeal: Appeal) -> list[str]:
 
 
 @register.filter
-def reason_words(appeal: Appeal) -> str:
+def reason_words(code: str) -> str:
     """Why staff decided as they did, or what they ask for, as people read it."""
-    return str(Reason(appeal.reason_code).label) if appeal.reason_code else ""
+    return str(Reason(code).label) if code in Reason.values else ""
 
 
 @register.filter
-def decision_tone(appeal: Appeal) -> str:
-    """The tone of a decision."""
-    return {Status.APPROVED: "ok", Status.REJECTED: "danger"}.get(Status(appeal.status), "accent")
+def decision_tone(status: str) -> str:
+    """The tone of a decision, by the status that it led to."""
+    return {Status.APPROVED.value: "ok", Status.REJECTED.value: "danger"}.get(status, "accent")
+
+
+@register.filter
+def status_words(status: str) -> str:
+    """The name of a status, as a line of history keeps it."""
+    return str(Status(status).label)
 
 
 def _attempts(context: template.Context, penalties: Iterable[Penalty]) -> dict[int, Attempts]:

@@ -228,6 +228,11 @@ def test_a_supplement_is_in_time_at_the_very_moment_and_late_after_it(penalty, s
     document = answer.json()
     assert (answer.status_code, document["status"], document["supplement"]) == (200, "submitted", "Brighter.")
     assert len(document["supplement_pictures"]) == 1
+    assert (document["asked_reason_code"], document["asked_for"]) == (
+        "evidence_unreadable",
+        "The second picture is dark.",
+    )
+    assert (document["reason_code"], document["message"]) == ("", "")
     assert_true_to_description(document, "Appeal")
 
 

@@ -17,7 +17,6 @@ from appeals.tests.seeded import seed
 from complaints.models import HistoryLine
 from complaints.tests.factories import make_picture, make_program, make_user
 from deadlines.models import Deadline
-from merchants.models import User
 
 ISSUED = "2026-11-16T10:00+08:00"
 SUBMITTED = "2026-11-17T10:00+08:00"
@@ -201,8 +200,25 @@ def test_more_evidence_is_asked_for(li, appeal):
     act(client, appeal, "claim")
     act(client, appeal, "ask", reason_code="evidence_unreadable", message="Send it again.")
     appeal.refresh_from_db()
-    assert (appeal.status, appeal.reason_code) == ("more_wanted", "evidence_unreadable")
+    assert (appeal.status, appeal.asked_reason_code, appeal.asked_for) == (
+        "more_wanted",
+        "evidence_unreadable",
+        "Send it again.",
+    )
+    assert (appeal.reason_code, appeal.message) == ("", "")
     assert 'data-verb="approve"' not in text_of(look(client, appeal))
+
+
+def test_what_was_asked_for_stands_on_the_desk_beside_the_answer_and_the_decision(li, appeal):
+    decide_at(NOW, "ask", appeal, ASK, by=li)
+    services.supplement(appeal.pk, "Here it is.", actor=merchant_of(appeal.penalty), now=when(SOON_AFTER))
+    decide_at("2026-11-18T11:00+08:00", "reject", appeal, REJECT, by=li)
+    shown = look(signed_in(li), appeal, at="2026-11-18T12:00+08:00")
+    said = text_of(shown).partition('aria-labelledby="says-title"')[2].partition("</section>")[0]
+    assert 0 < said.index(ASK.message) < said.index("Here it is.")
+    decision = text_of(shown).partition('id="decide"')[2].partition("</section>")[0]
+    assert REJECT.message in decision
+    assert ASK.message not in decision
 
 
 def test_a_decision_is_corrected_with_a_reason_and_both_stand_in_the_history(li, wang, appeal):
@@ -216,6 +232,9 @@ def test_a_decision_is_corrected_with_a_reason_and_both_stand_in_the_history(li,
     assert (appeal.status, appeal.decided_by, appeal.penalty.status) == ("rejected", li, "in_effect")
     lines = HistoryLine.objects.filter(noun="appeal", noun_id=appeal.pk).order_by("pk").values_list("verb", flat=True)
     assert list(lines) == ["submit", "approve", "correct"]
+    shown = text_of(look(client, appeal, at=SOON_AFTER))
+    assert APPROVE.message in shown
+    assert "Two cases mixed up." in shown
 
 
 def test_a_review_goes_back_to_the_queue(li, wang, appeal):
@@ -266,7 +285,6 @@ def test_a_reason_brings_its_text_in_the_language_of_whoever_appealed(li, appeal
     act(client, appeal, "claim")
     chosen = text_of(look(client, appeal, verb="reject", reason="not_solved"))
     assert re.search(r"<textarea[^>]*id=\"id_reject_message\"[^>]*>\s*尚未解决。</textarea>", chosen)
-    User.objects.filter(pk=appeal.actor_id).delete()
     member = make_user("member", language="en")
     Appeal.objects.filter(pk=appeal.pk).update(actor_id=member.pk)
     posted = act(client, appeal, "reject", template="1", reason_code="not_solved", message="Something else.")
@@ -297,8 +315,10 @@ def test_the_desk_shows_the_case_and_the_merchants_record(li):
     decide_at("2026-11-16T12:00+08:00", "reject", first, REJECT, by=li)
     appeal = appeal_at(SUBMITTED, penalty, description="The parcel came after all.")
     shown = look(signed_in(li), appeal)
-    record = shown.context["record"]
-    assert (record.points, record.penalties, record.approved, record.rejected) == ("1", "2", 1, 1)
+    record = {str(tally.label): tally.words for tally in shown.context["record"]}
+    assert record["points in effect"] == "1"
+    assert record["penalties in 90 days"] == "2"
+    assert (record["appeals approved"], record["appeals rejected"]) == ("1", "1")
     text = text_of(shown)
     for words in (penalty.penalty_no, penalty.complaint.trade_no, "The parcel came after all.", REJECT.message):
         assert words in text

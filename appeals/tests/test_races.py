@@ -1,16 +1,14 @@
 """Two people at the same moment, on two real connections; beside each, what happens without the lock."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
-from django.utils.translation import override
+from django.db import IntegrityError, transaction
 
 from appeals import services
 from appeals.models import Appeal
@@ -29,6 +27,7 @@ from appeals.tests.making import (
 from common.errors import Conflict, IllegalMove, PortalError
 from complaints.models import HistoryLine
 from complaints.tests.factories import make_picture, moment
+from complaints.tests.racing import PATIENCE, collide, outcome_of, started, until_waiting
 from deadlines.calendar import move_provisional_deadlines
 from deadlines.calendar_import import publish_year, read_year
 from deadlines.models import Deadline
@@ -43,61 +42,11 @@ ISSUED = moment("2026-11-02T10:00+08:00")
 END = moment("2026-11-09T10:00+08:00")
 MICROSECOND = timedelta(microseconds=1)
 ROUNDS = 50
-PATIENCE = 30
 
 
 @pytest.fixture(autouse=True)
 def _calendar(transactional_db):
     publish_the_known_years()
-
-
-def outcome_of(call: Callable[[], Any]) -> Any:
-    """Call a verb on a connection of its own; return what it returned, or what it refused with."""
-    try:
-        with override("en"):
-            return call()
-    except (PortalError, IntegrityError) as refusal:
-        return refusal
-    finally:
-        connection.close()
-
-
-def waiting() -> int:
-    """How many sessions wait for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # what a transaction saw once it would see for ever
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        return int(cursor.fetchone()[0])
-
-
-def until_waiting(number: int) -> None:
-    pause = Event()
-    for _ in range(2500):
-        if waiting() == number:
-            return
-        pause.wait(0.002)
-    raise AssertionError(f"{number} sessions should be waiting by now")
-
-
-@contextmanager
-def started(*calls: Callable[[], Any]) -> Iterator[list[Future[Any]]]:
-    """Start calls, each in a thread with a connection of its own."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        yield [pool.submit(outcome_of, call) for call in calls]
-
-
-def collide(rows: Any, *calls: Callable[[], Any]) -> list[Any]:
-    """Hold the rows until every call waits for them, then let go: the calls meet in every round, not by luck."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        with transaction.atomic():
-            assert list(rows.select_for_update())
-            futures = []
-            for number, call in enumerate(calls, 1):
-                futures.append(pool.submit(outcome_of, call))
-                until_waiting(number)
-        return [future.result(timeout=PATIENCE) for future in futures]
 
 
 def decisions_of(appeal: Appeal) -> list[str]:
@@ -246,6 +195,85 @@ def test_without_the_lock_a_window_is_closed_and_then_appealed(monkeypatch):
     assert sorted(moves_of(penalty)) == ["appeal", "close_window", "issue"]
     penalty.refresh_from_db()
     assert penalty.window_closed_at is None  # the closing was written over
+
+
+def reject_while_a_sweep_closes(appeal: Appeal, li: User) -> Any:
+    """Let the last rejection reach the penalty while the sweep that closes its window is not committed yet."""
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert sweep("appeal", END + MICROSECOND).acted == 1
+            future = pool.submit(
+                outcome_of, lambda: services.reject(appeal.pk, REJECT, actor=staff(li), now=END + MICROSECOND)
+            )
+            until_waiting(1)
+        return future.result(timeout=PATIENCE)
+
+
+def last_attempt(li: User) -> Appeal:
+    """An appeal at the window's end, claimed, after two that were rejected."""
+    penalty = penalty_issued(ISSUED)
+    for _ in range(2):
+        decide_at(CLAIMED, "reject", appeal_at(CLAIMED, penalty), REJECT, by=li)
+    appeal = appeal_at(END, penalty)
+    services.claim(appeal.pk, actor=staff(li), now=END)
+    return appeal
+
+
+def test_a_last_rejection_that_waited_for_the_closing_sweep_closes_nothing_a_second_time():
+    li = make_reviewer("Li")
+    appeal = last_attempt(li)
+    assert reject_while_a_sweep_closes(appeal, li).status == "rejected"
+    assert moves_of(appeal.penalty)[-2:] == ["close_window", "uphold"]
+    assert moves_of(appeal.penalty).count("close_window") == 1
+
+
+def test_a_sweep_passes_over_a_penalty_whose_last_attempt_is_being_rejected_and_finds_nothing_left():
+    li = make_reviewer("Li")
+    appeal = last_attempt(li)
+    with transaction.atomic():
+        services.reject(appeal.pk, REJECT, actor=staff(li), now=END + MICROSECOND)
+        with started(lambda: sweep("appeal", END + MICROSECOND)) as (future,):
+            assert (future.result(timeout=PATIENCE).acted, future.result().in_use) == (0, 1)
+    assert sweep("appeal", END + MICROSECOND).examined == 0
+    assert moves_of(appeal.penalty)[-2:] == ["uphold", "close_window"]
+
+
+def test_without_the_lock_a_last_rejection_closes_the_window_that_a_sweep_has_closed(monkeypatch):
+    """The control: the rejection has looked before the sweep commits, and writes after it."""
+    li = make_reviewer("Li")
+    appeal = last_attempt(li)
+    monkeypatch.setattr(penalties, "lock", lambda penalty_id: Penalty.objects.get(pk=penalty_id))
+    assert reject_while_a_sweep_closes(appeal, li).status == "rejected"
+    assert moves_of(appeal.penalty).count("close_window") == 2
+
+
+def test_a_penalty_is_put_back_once_when_two_do_so_at_once():
+    li, wang = staff(make_reviewer("Li")), staff(make_reviewer("Wang"))
+    penalty = penalty_issued(ISSUED)
+    penalties.revoke(penalty.pk, reason="Down.", actor=li, now=CLAIMED)
+    back = partial(penalties.reinstate, penalty.pk, reason="It was not.", now=DECIDED)
+    outcomes = collide(Penalty.objects.filter(pk=penalty.pk), partial(back, actor=li), partial(back, actor=wang))
+    assert sorted(type(each).__name__ for each in outcomes) == ["IllegalMove", "Penalty"]
+    assert moves_of(penalty) == ["issue", "revoke", "reinstate"]
+
+
+def test_without_the_lock_only_the_clock_keeps_the_second_one_out(monkeypatch):
+    """The control: both have looked; one clock per penalty is all that the database allows."""
+    li, wang = staff(make_reviewer("Li")), staff(make_reviewer("Wang"))
+    penalty = penalty_issued(ISSUED)
+    penalties.revoke(penalty.pk, reason="Down.", actor=li, now=CLAIMED)
+    both_have_looked = Barrier(2)
+
+    def look(penalty_id: int) -> Penalty:
+        penalty = Penalty.objects.get(pk=penalty_id)
+        both_have_looked.wait(PATIENCE)
+        return penalty
+
+    monkeypatch.setattr(penalties, "lock", look)
+    back = partial(penalties.reinstate, penalty.pk, reason="It was not.", now=DECIDED)
+    with started(partial(back, actor=li), partial(back, actor=wang)) as futures:
+        outcomes = [future.result(timeout=PATIENCE) for future in futures]
+    assert sorted(type(each).__name__ for each in outcomes) == ["IntegrityError", "Penalty"]
 
 
 def test_two_appeals_at_once_leave_one_open():

@@ -1,14 +1,18 @@
 """The verbs of an appeal: what each does, whole, and what it refuses without changing anything."""
 
+import importlib
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.utils.translation import override
 
 from appeals import services
 from appeals.models import Appeal, AppealDraft
 from appeals.permissions import DECIDE, visible_to
+from appeals.queries import said_before
 from appeals.services import Decision
 from appeals.tests.making import (
     APPROVE,
@@ -28,7 +32,9 @@ from appeals.windows import appealable
 from common.actors import Actor, ActorKind
 from common.errors import BadInput, Conflict, IllegalMove, NotAllowed, PortalError
 from complaints.models import HistoryLine
+from complaints.queries import with_everything
 from complaints.tests.factories import consumer_actor, make_merchant, make_picture, make_program, member_actor, moment
+from complaints.timeline import timeline
 from deadlines.models import Deadline
 from merchants.models import Grant
 from notifications.models import Event
@@ -154,6 +160,104 @@ def test_three_rejections_spend_the_attempts_and_a_fourth_appeal_is_refused(pena
         (2, "rejected"),
         (3, "rejected"),
     ]
+
+
+def window_of(penalty: Penalty) -> tuple[object, object, object]:
+    """When the window would end, when it was closed, and when its clock would ring."""
+    penalty.refresh_from_db()
+    clock = Deadline.objects.filter(kind="appeal", subject_id=penalty.pk).values_list("due_at", flat=True).first()
+    return penalty.appeal_by, penalty.window_closed_at, clock
+
+
+def spend(penalty: Penalty, by, *days: int) -> list[Appeal]:
+    """Have an appeal rejected on each of these days."""
+    return [decide_at(DAY[day], "reject", appeal_at(DAY[day], penalty), REJECT, by=by) for day in days]
+
+
+def test_the_last_rejection_closes_the_window_at_once_and_tells(penalty, li):
+    """Issued on 11-02 10:00, open until 11-09 10:00; rejected on 11-03, 11-04 and 11-05."""
+    spend(penalty, li, 1, 2)
+    assert window_of(penalty) == (DAY[7], None, DAY[7])
+    spend(penalty, li, 3)
+    assert window_of(penalty) == (DAY[7], DAY[3], None)
+    assert penalty.window_ends_at == DAY[3]
+    assert lines_of(penalty)[-3:] == [
+        ("penalty", "uphold", "under_appeal", "in_effect"),
+        ("penalty", "close_window", "in_effect", "in_effect"),
+        ("appeal", "reject", "submitted", "rejected"),
+    ]
+    line = HistoryLine.objects.get(verb="close_window")
+    assert (line.at, line.actor_id, line.detail) == (DAY[3], li.pk, {"penalty_no": penalty.penalty_no})
+    event = Event.objects.get(name="penalty.window_closed")
+    assert (event.subject_id, event.at, event.payload) == (penalty.pk, DAY[3], {"penalty_no": penalty.penalty_no})
+    assert sweep("appeal", "2026-11-10T00:00+08:00").examined == 0
+    assert HistoryLine.objects.filter(verb="close_window").count() == 1
+
+
+def test_the_reason_is_that_the_attempts_are_spent_before_and_after_the_windows_end(penalty, li):
+    appeals = spend(penalty, li, 1, 2, 3)
+    penalty.refresh_from_db()
+    for at in ("2026-11-09T10:00+08:00", "2026-11-09T10:00:00.000001+08:00"):
+        answer = appealable(penalty, appeals, now=moment(at))
+        assert (answer.code, answer.attempts_left) == ("no_attempts_left", 0)
+
+
+def test_a_last_rejection_after_the_window_was_closed_leaves_it_as_it_was(penalty, li):
+    spend(penalty, li, 1, 2)
+    last = appeal_at(DAY[7], penalty)
+    sweep("appeal", "2026-11-09T10:01+08:00")
+    decide_at("2026-11-10T15:00+08:00", "reject", last, REJECT, by=li)
+    assert window_of(penalty) == (DAY[7], moment("2026-11-09T10:01+08:00"), None)
+    assert penalty.window_ends_at == DAY[7]
+    assert Event.objects.filter(name="penalty.window_closed").count() == 1
+
+
+def test_correcting_the_last_rejection_revokes_and_correcting_it_back_opens_no_window(penalty, li, wang):
+    *_others, last = spend(penalty, li, 1, 2, 3)
+    services.correct(last.pk, CORRECT, actor=staff(wang), now=DAY[4])
+    assert window_of(penalty) == (DAY[7], DAY[3], None)
+    assert (penalty.status, points_of(penalty)) == ("revoked", 0)
+    services.correct(last.pk, CORRECT, actor=staff(li), now=DAY[5])
+    assert window_of(penalty) == (DAY[7], DAY[3], None)
+    assert (penalty.status, penalty.revoked_at, points_of(penalty)) == ("in_effect", None, 1)
+    assert lines_of(penalty)[-2:] == [
+        ("penalty", "reinstate", "revoked", "in_effect"),
+        ("appeal", "correct", "approved", "rejected"),
+    ]
+    assert refused(IllegalMove, appeal_at, DAY[6], penalty).code == "no_attempts_left"
+
+
+def test_an_approval_in_the_last_attempt_that_becomes_a_rejection_closes_the_window(penalty, li, wang):
+    """Nobody had closed the window: the approval on 11-05 revoked the penalty while it was open."""
+    spend(penalty, li, 1, 2)
+    last = decide_at(DAY[3], "approve", appeal_at(DAY[3], penalty), APPROVE, by=li)
+    assert window_of(penalty) == (DAY[7], None, None)
+    services.correct(last.pk, CORRECT, actor=staff(wang), now=DAY[4])
+    assert window_of(penalty) == (DAY[7], DAY[4], None)
+    assert lines_of(penalty)[-3:] == [
+        ("penalty", "reinstate", "revoked", "in_effect"),
+        ("penalty", "close_window", "in_effect", "in_effect"),
+        ("appeal", "correct", "approved", "rejected"),
+    ]
+
+
+def test_an_earlier_rejection_that_becomes_an_approval_and_back_opens_no_window_either(penalty, li, wang):
+    first, *_others = spend(penalty, li, 1, 2, 3)
+    services.correct(first.pk, CORRECT, actor=staff(wang), now=DAY[4])
+    assert Penalty.objects.get().status == "revoked"
+    services.correct(first.pk, CORRECT, actor=staff(wang), now=DAY[5])
+    assert window_of(penalty) == (DAY[7], DAY[3], None)
+    assert penalty.status == "in_effect"
+
+
+def test_correcting_back_with_an_attempt_left_opens_a_whole_new_window(penalty, li, wang):
+    _first, second = spend(penalty, li, 1, 2)
+    services.correct(second.pk, CORRECT, actor=staff(wang), now=DAY[3])
+    services.correct(second.pk, CORRECT, actor=staff(wang), now=moment("2026-11-20T09:00+08:00"))
+    end = moment("2026-11-27T09:00+08:00")
+    assert window_of(penalty) == (end, None, end)
+    decide_at(end, "reject", appeal_at(end, penalty), REJECT, by=li)
+    assert window_of(penalty) == (end, end, None)
 
 
 def test_what_was_withdrawn_or_asked_about_spends_no_attempt(penalty, li):
@@ -303,6 +407,68 @@ def test_a_supplement_needs_words_or_a_picture_of_ones_own(penalty, li):
     services.supplement(appeal.pk, "Second.", actor=member, now=DAY[5])
     appeal.refresh_from_db()
     assert appeal.supplement == "First.\n\nSecond."
+
+
+def test_every_question_and_every_decision_keeps_its_words(penalty, li, wang):
+    """The row has the last ones; the history has each."""
+    appeal = appeal_at(DAY[1], penalty)
+    second = Decision("unclear", "  When was it paid? ")
+    decide_at(DAY[1], "ask", appeal, ASK, by=li)
+    services.supplement(appeal.pk, "First.", actor=merchant_of(penalty), now=DAY[1])
+    decide_at(DAY[2], "ask", appeal, second, by=li)
+    services.supplement(appeal.pk, "Second.", actor=merchant_of(penalty), now=DAY[2])
+    decide_at(DAY[3], "approve", appeal, APPROVE, by=li)
+    services.correct(appeal.pk, CORRECT, actor=staff(wang), now=DAY[4])
+    appeal.refresh_from_db()
+    assert (appeal.asked_reason_code, appeal.asked_for) == ("unclear", "When was it paid?")
+    assert (appeal.reason_code, appeal.message) == (CORRECT.reason_code, CORRECT.message)
+    lines = HistoryLine.objects.filter(noun="appeal", detail__has_key="message").order_by("pk")
+    assert [(line.verb, line.detail["reason"], line.detail["message"]) for line in lines] == [
+        ("ask", ASK.reason_code, ASK.message),
+        ("ask", "unclear", "When was it paid?"),
+        ("approve", APPROVE.reason_code, APPROVE.message),
+        ("correct", CORRECT.reason_code, CORRECT.message),
+    ]
+    assert [(line.verb, line.detail["message"]) for line in said_before(appeal)] == [
+        ("approve", APPROVE.message),
+        ("ask", ASK.message),
+    ]
+
+
+def test_words_in_the_time_line_stand_once_with_the_move_of_the_appeal(penalty, li, wang):
+    appeal = appeal_at(DAY[1], penalty)
+    decide_at(DAY[2], "approve", appeal, APPROVE, by=li)
+    services.correct(appeal.pk, CORRECT, actor=staff(wang), now=DAY[3])
+    entries = timeline(with_everything(merchant_of(penalty)).get(pk=penalty.complaint_id))
+    assert [(entry.sentence, entry.text) for entry in entries[:4]] == [
+        ("Corrected the decision on the appeal.", CORRECT.message),
+        ("Put the penalty in effect again, with a new appeal window.", ""),
+        ("Approved the appeal.", APPROVE.message),
+        ("Revoked the penalty and gave the points back.", ""),
+    ]
+
+
+def test_the_database_refuses_a_question_without_words(penalty, li):
+    appeal = appeal_at(DAY[1], penalty)
+    decide_at(DAY[1], "ask", appeal, ASK, by=li)
+    for fields in ({"asked_for": ""}, {"asked_reason_code": ""}, {"asked_at": None}):
+        with pytest.raises(IntegrityError, match="what_is_asked_for_is_said"), transaction.atomic():
+            Appeal.objects.filter(pk=appeal.pk).update(**fields)
+
+
+def test_the_migration_moves_what_was_asked_and_leaves_decisions_alone(penalty, li):
+    """As rows were before it: asked about, and since then going on, or decided."""
+    going_on, decided = appeal_at(DAY[1], penalty), appeal_at(DAY[1], penalty_issued(ISSUED))
+    Appeal.objects.update(asked_at=DAY[1], reason_code="unclear", message="When was it paid?")
+    Appeal.objects.filter(pk=decided.pk).update(decided_at=DAY[2])
+    migration = importlib.import_module("appeals.migrations.0003_asked_for")
+    for _ in range(2):
+        migration.move_what_was_asked(apps, None)
+        going_on.refresh_from_db()
+        decided.refresh_from_db()
+        assert (going_on.asked_reason_code, going_on.asked_for) == ("unclear", "When was it paid?")
+        assert (going_on.reason_code, going_on.message) == ("", "")
+        assert (decided.asked_for, decided.message) == ("", "When was it paid?")
 
 
 def test_whoever_revoked_a_penalty_by_hand_cannot_decide_about_it(penalty, li, wang):

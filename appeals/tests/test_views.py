@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from appeals.models import Appeal, AppealDraft
+from appeals.services import Decision, claim, correct, reject, supplement
 from appeals.tests.cases import (
     HANDLED,
     NOON,
@@ -18,6 +19,7 @@ from appeals.tests.cases import (
     asked,
     penalised,
     rejected,
+    reviewer,
 )
 from complaints.models import HistoryLine
 from complaints.services import leave_message
@@ -333,6 +335,37 @@ def test_a_decision_shows_its_reason_and_message_and_names_nobody(shop, penalty)
     assert "Withdraw the appeal" not in text_of(response)
 
 
+def test_what_staff_asked_and_decided_before_stays_readable(shop, penalty):
+    """Asked, rejected, and corrected: the page and the time line show the words of all three."""
+    appeal, staff, later = asked(penalty), reviewer(), "2026-03-10T15:00+08:00"
+    supplement(appeal.pk, "Here it is.", actor=member_actor(penalty.merchant), now=moment(NOON))
+    claim(appeal.pk, actor=staff, now=moment(later))
+    reject(appeal.pk, Decision("not_solved", "The consumer still waits."), actor=staff, now=moment(later))
+    correct(appeal.pk, Decision("decided_wrongly", "The consumer was mistaken."), actor=staff, now=moment(later))
+    with browser(shop.administrator, later) as client:
+        shown = text_of(client.get(page_of(appeal)))
+        line = text_of(client.get(f"/violations/{penalty.penalty_no}/"))
+    assert "What staff decided The decision was wrong The consumer was mistaken." in shown
+    assert "What staff asked for The pictures cannot be read The second picture is dark." in shown
+    assert (
+        "An earlier decision, corrected since rejected"
+        " The consumer&#x27;s problem is not solved The consumer still waits."
+    ) in shown
+    for words in (
+        "Asked for more evidence on the appeal. The second picture is dark.",
+        "Rejected the appeal. The consumer still waits.",
+        "Corrected the decision on the appeal. The consumer was mistaken.",
+    ):
+        assert words in line
+
+
+def test_the_page_of_a_penalty_shows_what_staff_ask_for(shop, penalty):
+    asked(penalty)
+    with browser(shop.administrator, NOON) as client:
+        shown = text_of(client.get(f"/violations/{penalty.penalty_no}/"))
+    assert "What staff ask for The pictures cannot be read The second picture is dark." in shown
+
+
 # Supplement, withdraw
 
 
@@ -348,6 +381,7 @@ def test_what_staff_ask_for_stands_with_its_clock_and_can_be_given(shop, penalty
     appeal.refresh_from_db()
     assert (appeal.status, appeal.supplemented_at) == ("submitted", moment("2026-03-16T12:00+08:00"))
     assert appeal.supplement_evidence.count() == 1
+    assert "What staff asked for The pictures cannot be read The second picture is dark." in after
     assert "What you added Here it is." in after
     assert "The review goes on" in after
 

@@ -37,6 +37,14 @@ STATE_LOOKS: dict[str, tuple[str, str]] = {
     "waived": ("neutral", "cancelled"),
     "accepted": ("ok", "done"),
     "overruled": ("warn", "refund"),
+    "lapsed": ("neutral", "undo"),
+    "processing": ("accent", "pending"),
+    "succeeded": ("ok", "done"),
+    "failed": ("danger", "refused"),
+    "reversed": ("neutral", "undo"),
+    # top-ups
+    "credited": ("ok", "done"),
+    "declined": ("danger", "refused"),
     # appeals
     "submitted": ("neutral", "review"),
     "more_wanted": ("warn", "upload"),

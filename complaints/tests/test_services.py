@@ -68,6 +68,11 @@ def last_line(complaint: Complaint) -> tuple[Any, ...]:
     )
 
 
+def last_detail() -> Any:
+    """Return what the last line about a complaint itself says besides."""
+    return HistoryLine.objects.filter(noun="complaint").latest("id").detail
+
+
 def last_event() -> tuple[Any, ...]:
     """Return the last event about a complaint itself."""
     of_complaints = Event.objects.filter(name__startswith="complaint.")
@@ -142,7 +147,7 @@ class TestHandle:
         assert last_line(complaint) == (
             "complaint", complaint.pk, "handle", "pending", to, "member", 1, "Li Lei", moment(at),
         )  # fmt: skip
-        assert HistoryLine.objects.filter(noun="complaint").latest("id").detail == {"method": method, "in_time": in_time}
+        assert last_detail() == {"method": method, "in_time": in_time}
         assert last_event() == (
             "complaint.handled",
             complaint.merchant_id,
@@ -318,7 +323,7 @@ class TestTheConsumersAnswer:
         assert last_line(complaint) == (
             "complaint", complaint.pk, verb, "handled", to, "consumer", None, "Han Meimei", moment(at),
         )  # fmt: skip
-        assert HistoryLine.objects.filter(noun="complaint").latest("id").detail == ({} if ended else {"reason": "Empty box."})
+        assert last_detail() == ({} if ended else {"reason": "Empty box."})
         assert last_event() == (
             f"complaint.{verb}ed",
             complaint.merchant_id,
@@ -350,7 +355,7 @@ class TestWithdrawingAndClosing:
         assert (complaint.status, complaint.ended_at) == (to, moment(at))
         who = ("consumer", None, "Han Meimei") if verb == "cancel" else ("staff", 1, "Xiao Er")
         assert last_line(complaint) == ("complaint", complaint.pk, verb, "pending", to, *who, moment(at))
-        assert HistoryLine.objects.filter(noun="complaint").latest("id").detail == {"reason": "Settled."}
+        assert last_detail() == {"reason": "Settled."}
         assert last_event() == (
             f"complaint.{to}",
             complaint.merchant_id,

@@ -442,7 +442,7 @@ def test_every_move_that_a_history_may_hold_has_its_sentence(shop, complaint):
     assert named >= set(COMPLAINT.moves) - {"leave_message"}  # a message stands in the history itself
     assert {verb for noun, verb in SENTENCES if noun == "penalty"} >= set(PENALTY.moves)
     HistoryLine.objects.create(
-        complaint=complaint, noun="refund", noun_id=1, verb="open", to_state="due", actor_kind="system",
+        complaint=complaint, noun="refund", noun_id=1, verb="melt", to_state="due", actor_kind="system",
         actor_name="system", at=moment(FRIDAY),
     )  # fmt: skip
     with browser(shop.administrator, TUESDAY) as client:

@@ -22,9 +22,11 @@ from merchants.authentication import ApiKeyAuthentication
 from merchants.models import ApiKey, Grant, User
 from notifications.models import Event
 from penalties.models import Penalty
+from refunds.models import FundTransfer, GuaranteeAccount, Refund, RefundCase, RefundedTrade, TopUp
 
 FILED = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
-RECORDS = (Complaint, Penalty, Deadline, SweepRun, Evidence, Event)
+MONEY = (RefundCase, Refund, RefundedTrade, GuaranteeAccount, TopUp, FundTransfer)
+RECORDS = (Complaint, Penalty, Deadline, SweepRun, Evidence, Event, *MONEY)
 
 pytestmark = pytest.mark.django_db
 

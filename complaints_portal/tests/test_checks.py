@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from Cryptodome.PublicKey import RSA
 from django.conf import settings
 from django.core.checks import run_checks
 
@@ -45,9 +46,9 @@ def test_good_production_settings_pass(production):
         ("ALLOWED_HOSTS", [], "portal.E005"),
         ("ALLOWED_HOSTS", ["portal.example.com", "*"], "portal.E005"),
         ("DEBUG", True, "portal.E006"),
-        ("PUBLIC_URL", "http://127.0.0.1:8000", "portal.E010"),
-        ("PUBLIC_URL", "https://", "portal.E010"),
-        ("PUBLIC_URL", "https://[portal", "portal.E010"),
+        ("PUBLIC_URL", "http://127.0.0.1:8000", "portal.E016"),
+        ("PUBLIC_URL", "https://", "portal.E016"),
+        ("PUBLIC_URL", "https://[portal", "portal.E016"),
     ],
 )
 def test_a_wrong_setting_is_refused_in_production(production, name, value, number):
@@ -87,6 +88,78 @@ def test_a_variable_that_cannot_be_read_is_refused_in_development_too(settings):
     settings.ENVIRONMENT_PROBLEMS = [Problem("CONN_MAX_AGE", "CONN_MAX_AGE must be a whole number.", "Set it.")]
     with pytest.raises(WrongSettings, match=r"portal.E002: CONN_MAX_AGE must be a whole number\. Set it\."):
         refuse_to_start_wrong()
+
+
+APP, SYSTEM = RSA.generate(2048), RSA.generate(2048)
+
+
+@pytest.fixture
+def alipay(production):
+    """Production settings with a payment system; a test spoils one of them."""
+    production.PAYMENT_SYSTEM = "alipay"
+    production.ALIPAY_GATEWAY_URL = "https://openapi.alipay.com/gateway.do"
+    production.ALIPAY_APP_ID = "2021000000000001"
+    production.ALIPAY_APP_PRIVATE_KEY = APP.export_key().decode()
+    production.ALIPAY_PUBLIC_KEY = SYSTEM.public_key().export_key().decode()
+    production.ALIPAY_TIMEOUT = 10
+    return production
+
+
+def test_a_good_payment_system_passes(alipay):
+    assert run_checks(tags=[PORTAL]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "number"),
+    [
+        ("ALIPAY_GATEWAY_URL", "http://openapi.alipay.com/gateway.do", "portal.E012"),
+        ("ALIPAY_GATEWAY_URL", "http://127.0.0.1:8001/gateway.do", "portal.E012"),
+        ("ALIPAY_GATEWAY_URL", "https://openapi.alipay.com/gateway.do?a=1", "portal.E012"),
+        ("ALIPAY_GATEWAY_URL", "https://user@openapi.alipay.com/gateway.do", "portal.E012"),
+        ("ALIPAY_GATEWAY_URL", "https:///gateway.do", "portal.E012"),
+        ("ALIPAY_GATEWAY_URL", "https://[::1/gateway.do", "portal.E012"),
+        ("ALIPAY_GATEWAY_URL", "https://openapi.alipay.com:port/gateway.do", "portal.E012"),
+        ("ALIPAY_GATEWAY_URL", "file:///etc/passwd", "portal.E012"),
+        ("ALIPAY_APP_ID", "", "portal.E013"),
+        ("ALIPAY_APP_PRIVATE_KEY", "", "portal.E014"),
+        ("ALIPAY_APP_PRIVATE_KEY", "no key", "portal.E014"),
+        ("ALIPAY_APP_PRIVATE_KEY", SYSTEM.public_key().export_key().decode(), "portal.E014"),
+        ("ALIPAY_PUBLIC_KEY", "", "portal.E014"),
+        ("ALIPAY_PUBLIC_KEY", SYSTEM.export_key().decode(), "portal.E014"),
+        ("ALIPAY_TIMEOUT", 0, "portal.E015"),
+        ("ALIPAY_TIMEOUT", 16, "portal.E015"),
+        ("PAYMENT_SYSTEM", "sandbox", "portal.E010"),
+    ],
+)
+def test_a_payment_system_that_cannot_be_used_is_refused_in_production(alipay, name, value, number):
+    setattr(alipay, name, value)
+    assert ids_of(run_checks(tags=[PORTAL])) == {number}
+
+
+def test_keys_are_missed_in_development_too(settings):
+    settings.PAYMENT_SYSTEM = "alipay"
+    assert ids_of(run_checks(tags=[PORTAL])) == {"portal.E013", "portal.E014"}
+
+
+def test_no_key_is_shown_in_a_refusal(alipay):
+    alipay.ALIPAY_PUBLIC_KEY = alipay.ALIPAY_APP_PRIVATE_KEY
+    (message,) = run_checks(tags=[PORTAL])
+    assert message.msg == "ALIPAY_PUBLIC_KEY cannot be used: it is a private key."
+
+
+@pytest.mark.parametrize(
+    ("address", "numbers"),
+    [
+        ("http://127.0.0.1:8001/gateway.do", set()),
+        ("https://openapi.alipay.com/gateway.do", {"portal.E011"}),
+        ("http://192.168.0.7:8001/gateway.do", {"portal.E011"}),
+    ],
+)
+def test_a_sandbox_is_on_this_machine(alipay, address, numbers):
+    alipay.PRODUCTION = False
+    alipay.PAYMENT_SYSTEM = "sandbox"
+    alipay.ALIPAY_GATEWAY_URL = address
+    assert ids_of(run_checks(tags=[PORTAL])) == numbers
 
 
 @pytest.mark.parametrize(
@@ -176,6 +249,9 @@ def test_gunicorn_gives_up_at_once_instead_of_starting_workers_again_and_again(t
         ({"EMAIL_URL": "pigeon://coop"}, "EMAIL_URL must be the address of a mail server."),
         ({"PUBLIC_URL": "portal.example.com"}, "PUBLIC_URL is no address that begins with http://."),
         ({"SECRET_KEY_FILE": "/nowhere/key"}, "SECRET_KEY_FILE names a file that cannot be read"),
+        ({"PAYMENT_SYSTEM": "paypal"}, "PAYMENT_SYSTEM must be one of none, alipay, sandbox, not 'paypal'."),
+        ({"PAYMENT_SYSTEM": "alipay"}, "ALIPAY_APP_PRIVATE_KEY is not set."),
+        ({"ALIPAY_TIMEOUT": "ten"}, "ALIPAY_TIMEOUT must be a whole number, not 'ten'."),
     ],
 )
 def test_a_variable_that_cannot_be_read_ends_in_a_sentence(environment, sentence):

@@ -1,15 +1,20 @@
 """The documentation says what the code does: variables, states, links, numbers."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
+from appeals import services as appeals
 from common.policy import Policy
+from complaints import services as complaints
 from complaints.states import COMPLAINT
+from penalties import services as penalties
 from penalties.states import PENALTY
+from refunds import cases, claims, refunding, top_ups
 from refunds.states import NO_REFUND_CLAIM, REFUND, REFUND_CASE, TOP_UP
 
 ROOT = Path(settings.BASE_DIR)
@@ -59,6 +64,36 @@ TABLES = {
 def test_the_page_about_states_shows_the_table_of_moves(table):
     text = (ROOT / "docs" / "states.md").read_text()
     assert f"```mermaid\n{table.as_mermaid()}\n```" in text
+
+
+NOUNS = "complaint|no_refund_claim|refund_case|refund|fund|penalty|appeal|review"
+MOVES = {
+    "complaint": complaints.EVENTS,
+    "no_refund_claim": claims.EVENTS | {"submit": "submitted"},
+    "refund_case": cases.EVENTS,
+    "refund": refunding.EVENTS,
+    "fund": top_ups.EVENTS,
+    "penalty": penalties.EVENTS,
+    "appeal": appeals.EVENTS,
+}
+
+
+def events_written():
+    """Every event that the code names in full, in the tables of its moves, or where a move tells its own."""
+    found = {f"{noun}.{name}" for noun, moves in MOVES.items() for name in moves.values()}
+    for module in ROOT.glob("[a-z]*/*.py"):
+        text = module.read_text()
+        found |= set(re.findall(rf"""(?:emit\(|name=|SELECT)\s*["']((?:{NOUNS})\.\w+)["']""", text))
+    found |= {f"refund_case.{name}" for name in re.findall(r'event="(\w+)"', inspect.getsource(cases))}
+    found |= {f"refund.{name}" for name in re.findall(r'"(requested|succeeded)"', inspect.getsource(refunding))}
+    return found | {f"fund.{name}" for name in re.findall(r'_tell\(top_up, "(\w+)"', inspect.getsource(top_ups))}
+
+
+def test_the_page_about_events_names_each_and_no_other():
+    text = (ROOT / "docs" / "events.md").read_text()
+    shown = re.findall(r"^\| `([a-z_.]+)` \|", text, re.MULTILINE)
+    assert len(shown) == len(set(shown)) >= 40
+    assert set(shown) == events_written()
 
 
 def test_the_page_about_the_policy_shows_its_numbers():

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from complaints_portal import embedded, launcher, processes, supervisor
+from complaints_portal import embedded, launcher, processes, sandboxed, supervisor
 from complaints_portal.place import CannotStart
+from refunds.sandbox.testing import running
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -95,6 +96,50 @@ def test_without_a_traceback_the_command_says_what_to_do(data_dir: Path) -> None
     )
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout == "portal | PORT must be a number from 1 to 65535, not 'http'.\n"
+
+
+# The sandbox: the payment system of a portal that has none.
+
+SYSTEM = ("PAYMENT_SYSTEM", "ALIPAY_GATEWAY_URL", "DJANGO_ENV")
+
+
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [
+        ({}, True),
+        ({"PAYMENT_SYSTEM": "sandbox"}, True),
+        ({"PAYMENT_SYSTEM": "none"}, False),
+        ({"PAYMENT_SYSTEM": "alipay"}, False),
+        ({"PAYMENT_SYSTEM": "sandbox", "ALIPAY_GATEWAY_URL": "http://127.0.0.1:8001/gateway.do"}, False),
+        ({"DJANGO_ENV": "production"}, False),
+    ],
+)
+def test_a_sandbox_is_brought_unless_something_else_is_chosen(
+    environment: dict[str, str], wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SYSTEM:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert sandboxed.is_wanted() is wanted
+
+
+def test_a_command_finds_the_sandbox_that_runs_for_its_data_and_no_other(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SYSTEM:
+        monkeypatch.delenv(name, raising=False)
+    assert sandboxed.find(data_dir) == {}
+    with running(data_dir / "sandbox") as sandbox:
+        found = sandboxed.find(data_dir)
+        assert found["PAYMENT_SYSTEM"] == "sandbox"
+        assert found["ALIPAY_GATEWAY_URL"] == f"{sandbox.address}/gateway.do"
+        assert Path(found["ALIPAY_PUBLIC_KEY_FILE"]).exists()
+        assert sandboxed.find(data_dir / "other") == {}
+        monkeypatch.setenv("PAYMENT_SYSTEM", "none")
+        assert sandboxed.find(data_dir) == {}
+        monkeypatch.delenv("PAYMENT_SYSTEM")
+    assert sandboxed.find(data_dir) == {}
 
 
 # Throwing the data away.
@@ -234,7 +279,9 @@ class Portal:
     """The launcher as a process, and what it has printed so far."""
 
     def __init__(self, data_dir: Path, port: int) -> None:
-        environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        environment = {
+            name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL", *SYSTEM)
+        }
         environment |= {"DATA_DIR": str(data_dir), "PORT": str(port), "BEAT": "off"}
         environment.pop("EVIDENCE_STORAGE", None)
         self.process = subprocess.Popen(
@@ -264,9 +311,12 @@ def test_the_portal_starts_after_a_launcher_was_killed_half_way_and_stops_when_a
     assert embedded.find_running(data_dir), "the services outlive a killed launcher"
     again = Portal(data_dir, port)
     with again.process:
+        again.wait_for("The sandbox answers at")
+        assert sandboxed.find(data_dir)["PAYMENT_SYSTEM"] == "sandbox"
         again.wait_for("The portal answers at")
         again.process.terminate()
         again.wait_for("Stopped. The data is kept")
         assert again.process.wait(timeout=10) == 0
     assert embedded.find_running(data_dir) is None
+    assert sandboxed.find(data_dir) == {}
     assert left_of(data_dir) == []

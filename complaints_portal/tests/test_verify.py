@@ -6,11 +6,22 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from complaints.tests.factories import file_at, handle_at, make_program, moment
+from appeals.tests.making import APPROVE, ASK, REJECT, appeal_at, decide_at, make_reviewer, sweep
+from complaints.tests.factories import file_at, handle_at, make_program
+from complaints_portal.refund_invariants import REFUND_INVARIANTS
 from complaints_portal.verifying import INVARIANTS, verify
-from deadlines.sweeping import run_sweep
+from penalties.models import Penalty
 
 pytestmark = pytest.mark.django_db
+
+NOUNS = {
+    "complaint": ("complaints_complaint", "id"),
+    "penalty": ("penalties_penalty", "complaint_id"),
+    "appeal": (
+        "appeals_appeal",
+        "(SELECT complaint_id FROM penalties_penalty AS penalty WHERE penalty.id = appeals_appeal.penalty_id)",
+    ),
+}
 
 BREAKS = {
     "one_penalty_per_obligation": """
@@ -39,26 +50,71 @@ BREAKS = {
     "clock_agrees_with_complaint": "UPDATE deadlines_deadline SET due_at = due_at + interval '1 microsecond'",
     "penalty_agrees_with_complaint": "UPDATE penalties_penalty SET merchant_id = merchant_id + 1000",
     "open_window_has_a_clock": "DELETE FROM deadlines_deadline WHERE kind = 'appeal'",
-    "history_is_unbroken": """
-        INSERT INTO complaints_historyline (complaint_id, noun, noun_id, verb, from_state, to_state, actor_kind,
-            actor_name, at, detail)
-        SELECT id, 'complaint', id, 'confirm', 'refund_due', status, 'system', 'nobody', now(), '{}'
-        FROM complaints_complaint
+    "revoked_has_no_appeal_clock": """
+        INSERT INTO deadlines_deadline (kind, subject_id, complaint_id, merchant_id, mini_program_id, round, points,
+            due_at)
+        SELECT 'appeal', id, complaint_id, merchant_id, mini_program_id, 1, 0, appeal_by FROM penalties_penalty
+        WHERE status = 'revoked'
     """,
-    "history_ends_in_the_status": "UPDATE complaints_complaint SET status = 'closed' WHERE status = 'pending'",
+    "under_appeal_means_one_open_appeal": "UPDATE penalties_penalty SET status = 'in_effect'",
+    "review_has_its_clock": "UPDATE appeals_appeal SET review_by = review_by + interval '1 microsecond'",
+    "supplement_has_its_clock": "DELETE FROM deadlines_deadline WHERE kind = 'supplement'",
+    "review_clock_has_an_appeal": "UPDATE appeals_appeal SET status = 'withdrawn'",
+    **{
+        f"{noun}_history_is_unbroken": f"""
+            INSERT INTO complaints_historyline (complaint_id, noun, noun_id, verb, from_state, to_state, actor_kind,
+                actor_name, at, detail)
+            SELECT {complaint_id}, '{noun}', id, 'settle', 'lost', status, 'system', 'nobody', now(), '{{}}'
+            FROM {table}
+        """
+        for noun, (table, complaint_id) in NOUNS.items()
+    },
+    "complaint_history_ends_in_the_status": """
+        UPDATE complaints_complaint SET status = 'closed' WHERE status = 'pending'
+    """,
+    "penalty_history_ends_in_the_status": "UPDATE penalties_penalty SET status = 'in_effect'",
+    "appeal_history_ends_in_the_status": """
+        ALTER TABLE complaints_historyline DISABLE TRIGGER USER;
+        DELETE FROM complaints_historyline WHERE noun = 'appeal'
+    """,
 }
+
+
+ALSO = [
+    ("review_has_its_clock", "DELETE FROM deadlines_deadline WHERE kind = 'review'"),
+    ("supplement_has_its_clock", "UPDATE appeals_appeal SET supplement_by = NULL"),
+    ("under_appeal_means_one_open_appeal", "UPDATE appeals_appeal SET status = 'withdrawn' WHERE status = 'submitted'"),
+    (
+        "open_window_has_a_clock",
+        "DELETE FROM deadlines_deadline WHERE subject_id = ANY (SELECT penalty_id FROM appeals_appeal)",
+    ),
+    ("penalty_history_ends_in_the_status", "UPDATE penalties_penalty SET status = 'under_appeal'"),
+]
+"""Other ways in which some of them break."""
 
 
 @pytest.fixture
 def cases():
-    """One complaint of each fate: running, handled in time, handled late, missed."""
-    program = make_program()
+    """One complaint of each fate, and one appeal: running, handled in time, handled late, missed; and of the missed
+    ones, one is under appeal, one was asked about, one was approved, and one was rejected until no attempt was left."""
+    program, li = make_program(), make_reviewer("Li")
     handle_at("2026-11-20T03:00Z", file_at("2026-11-20T02:00Z", program))
     handle_at("2026-11-25T03:00Z", file_at("2026-11-20T02:00Z", program))
-    file_at("2026-11-20T02:00Z", program)
+    missed = [file_at("2026-11-20T02:00Z", program) for _ in range(6)]
     file_at("2026-11-24T02:00Z", program)
-    at = moment("2026-11-25T04:00Z")
-    assert run_sweep("handle", cut_off=at, issued_at=at, ran_by="test").acted == 2
+    assert sweep("handle", "2026-11-25T04:00Z").acted == 7
+    _left, asked, approved, spent, overdue, running = (penalty_of(complaint) for complaint in missed)
+    decide_at("2026-11-25T06:00Z", "ask", appeal_at("2026-11-25T05:00Z", asked), ASK, by=li)
+    decide_at("2026-11-25T06:00Z", "approve", appeal_at("2026-11-25T05:00Z", approved), APPROVE, by=li)
+    for at in ("2026-11-25T05:00Z", "2026-11-25T06:00Z", "2026-11-25T07:00Z"):
+        decide_at(at, "reject", appeal_at(at, spent), REJECT, by=li)
+    appeal_at("2026-11-25T05:00Z", overdue)  # due at the end of Monday 11-30 in Beijing
+    assert sweep("review", "2026-11-30T16:00Z").acted == 1
+    appeal_at("2026-12-01T05:00Z", running)
+
+
+def penalty_of(complaint):
+    return Penalty.objects.get(complaint=complaint)
 
 
 @pytest.mark.usefixtures("cases")
@@ -70,14 +126,15 @@ def test_sound_data_breaks_nothing():
 
 
 def test_every_invariant_is_broken_once_below():
-    assert set(BREAKS) == {invariant.name for invariant in INVARIANTS}
+    below = set(BREAKS) | {each.name for each in REFUND_INVARIANTS}
+    assert below == {invariant.name for invariant in INVARIANTS}
 
 
 @pytest.mark.usefixtures("cases")
-@pytest.mark.parametrize("name", BREAKS)
-def test_a_broken_invariant_is_found_and_its_rows_are_named(name):
+@pytest.mark.parametrize(("name", "how"), [*BREAKS.items(), *ALSO])
+def test_a_broken_invariant_is_found_and_its_rows_are_named(name, how):
     with connection.cursor() as cursor:
-        cursor.execute(BREAKS[name])
+        cursor.execute(how)
     (finding,) = [each for each in verify() if each.invariant.name == name]
     assert finding.count > 0
     assert len(finding.examples) == min(finding.count, 10)

@@ -1,9 +1,12 @@
 """A year is taken in whole or not at all; what is wrong is said line by line; deadlines move only ever later."""
 
+import base64
 from datetime import date
 from io import StringIO
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -12,6 +15,7 @@ from django.utils.translation import override
 
 from appeals.models import Appeal
 from appeals.tests.making import appeal_at, penalty_issued
+from appeals.tests.seeded import seed
 from complaints.tests.factories import make_user, moment
 from deadlines.calendar import published_through
 from deadlines.calendar_import import PROBLEMS_SHOWN, UnusableCalendar, publish_year, read_year
@@ -305,8 +309,46 @@ def test_a_published_year_needs_the_box_to_be_ticked(client, operator):
     assert not WorkDay.objects.get(day="2027-01-10").is_working
 
 
-def test_staff_without_the_permission_cannot_take_a_year_in(client):
-    staff = make_user("reviewer", is_staff=True)
+def in_group(client, name: str):
+    """Sign in somebody of the staff who is in this group and nothing else."""
+    seed()
+    staff = make_user(f"one of {name}", is_staff=True)
+    staff.groups.add(Group.objects.get(name=name))
+    client.force_login(staff, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return staff
+
+
+def test_who_is_only_in_ops_takes_a_year_in_from_the_list_to_the_list(client):
+    ops = in_group(client, "ops")
+    days = reverse("admin:deadlines_workday_changelist")
+    assert f'href="{IMPORT}"' in client.get(days).content.decode()
+    assert client.get(IMPORT).status_code == 200
+    shown = upload(client)
+    assert "2027-01-10" in shown.content.decode()
+    assert published_through() == date(2026, 12, 31)
+    sent = {"content": shown.context["content"], "source": NOTICE, "confirm": "1"}
+    done = client.post(IMPORT, sent, follow=True)
+    assert (done.status_code, done.redirect_chain[-1][0]) == (200, f"{days}?day__year=2027")
+    assert published_through() == date(2027, 12, 31)
+    entry = LogEntry.objects.get()
+    assert (entry.user_id, entry.get_change_message()) == (ops.pk, f"2027: {NOTICE}")
+
+
+@pytest.mark.parametrize("name", ["reviewer", "auditor"])
+def test_who_is_in_another_group_sees_the_calendar_and_takes_no_year_in(client, name):
+    in_group(client, name)
+    page = client.get(reverse("admin:deadlines_workday_changelist"))
+    assert page.status_code == 200
+    assert IMPORT not in page.content.decode()
+    content = base64.b64encode(OF_2027.encode()).decode()
+    assert client.get(IMPORT).status_code == 403
+    assert upload(client).status_code == 403
+    assert client.post(IMPORT, {"content": content, "source": NOTICE, "confirm": "1"}).status_code == 403
+    assert published_through() == date(2026, 12, 31)
+
+
+def test_staff_in_no_group_cannot_take_a_year_in(client):
+    staff = make_user("nobody", is_staff=True)
     client.force_login(staff, backend="allauth.account.auth_backends.AuthenticationBackend")
     assert upload(client).status_code == 403
     assert published_through() == date(2026, 12, 31)

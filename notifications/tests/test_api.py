@@ -34,11 +34,12 @@ class TestStream:
         events, position = read(caller, limit=2)
         assert events == [("complaint.filed", first.complaint_no), ("complaint.filed", second.complaint_no)]
         events, position = read(caller, position, limit=2)
-        assert events == [("complaint.handled", first.complaint_no)]
+        assert events == [("complaint.handled", first.complaint_no), ("refund.succeeded", first.complaint_no)]
         assert read(caller, position) == ([], position)
 
         handle_at("2026-11-20T04:00Z", second)
-        assert read(caller, position)[0] == [("complaint.handled", second.complaint_no)]
+        assert read(caller, position, limit=1)[0] == [("complaint.handled", second.complaint_no)]
+        assert read(caller, position)[0][1:] == [("refund.succeeded", second.complaint_no)]
 
     def test_each_sees_its_own(self, program):
         own = file_at("2026-11-20T02:00Z", program)

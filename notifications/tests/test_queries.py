@@ -3,8 +3,10 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from typing import Any
 
+import psycopg2  # type: ignore[import-untyped]  # no stubs for a connection beside Django's
 import pytest
 from django.db import connection, transaction
 
@@ -22,7 +24,7 @@ from complaints.tests.factories import (
 )
 from merchants.models import Grant, Merchant
 from notifications.models import Event
-from notifications.queries import Position, events_after, visible_to
+from notifications.queries import Position, events_after, oldest_open, visible_to
 from notifications.services import emit
 
 AT = moment("2026-11-20T02:00Z")
@@ -131,6 +133,117 @@ class TestOrder:
         assert names(after(second), actor) == ["3", "4"]
         assert names(Position(), actor, limit=2) == ["1", "2"]
         assert names(after(second), actor, limit=1) == ["3"]
+
+
+def elsewhere() -> Any:
+    """A connection to another database of the same server."""
+    given = connection.get_connection_params()
+    known = {name: given[name] for name in ("user", "password", "host", "port") if name in given}
+    return closing(psycopg2.connect(**known, dbname="postgres"))
+
+
+NUMBER = "SELECT pg_current_xact_id()::text::bigint"
+BUSY = f"""
+    DO $$ BEGIN
+        FOR each IN 1..500 LOOP
+            EXECUTE '{NUMBER}'; PERFORM count(*) FROM generate_series(1, (random() * 300)::int); COMMIT;
+        END LOOP;
+    END $$
+"""
+"""Many short transactions, each with a number, some of which end while a reader looks at them."""
+
+ROUNDS = 300
+
+
+@contextmanager
+def busy_elsewhere() -> Iterator[None]:
+    """Let two sessions write in another database of the same server, one transaction after the other."""
+    enough = threading.Event()
+
+    def write() -> int:
+        with elsewhere() as other:
+            other.autocommit = True
+            for rounds in range(10_000):
+                if enough.is_set():
+                    return rounds
+                other.cursor().execute(BUSY)
+        raise AssertionError("the reader did not come to its end")
+
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(write) for _ in range(2)]
+        try:
+            yield
+        finally:
+            enough.set()
+        assert all(writer.result(timeout=30) for writer in writers)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOtherTransactions:
+    def test_one_of_another_database_holds_nobody_back(self):
+        merchant = make_merchant()
+        with elsewhere() as other, other.cursor() as cursor:
+            cursor.execute(NUMBER)
+            (number,) = cursor.fetchone()
+            event = tell("younger", merchant)
+            assert number < event.transaction
+            assert names(Position(), platform_actor(merchant.platform)) == ["younger"]
+
+    def test_readers_wait_for_none_of_many_short_ones_of_another_database(self):
+        merchant = make_merchant()
+        actor, position, missed = platform_actor(merchant.platform), Position(), []
+        with busy_elsewhere():
+            for number in range(ROUNDS):
+                event = tell(f"event {number}", merchant)
+                if names(position, actor) != [event.name]:
+                    missed.append(event.name)
+                position = after(event)
+        assert missed == []
+
+    def test_one_that_ends_between_the_two_looks_is_over_and_its_events_are_read(self):
+        merchant = make_merchant()
+        actor, looks = platform_actor(merchant.platform), []
+
+        def look(execute, sql, params, many, context):
+            looks.append(sql)
+            if len(looks) == 2:
+                commit()
+            return execute(sql, params, many, context)
+
+        with held_open(lambda: tell("older", merchant)) as commit:
+            tell("younger", merchant)
+            with connection.execute_wrapper(look):
+                assert names(Position(), actor) == ["older", "younger"]
+
+    def test_one_that_ends_after_the_second_look_holds_the_reader_back_until_it_asks_again(self):
+        merchant = make_merchant()
+        actor, looks = platform_actor(merchant.platform), []
+
+        def look(execute, sql, params, many, context):
+            looks.append(sql)
+            if len(looks) == 3:
+                commit()
+            return execute(sql, params, many, context)
+
+        with held_open(lambda: tell("older", merchant)) as commit:
+            tell("younger", merchant)
+            with connection.execute_wrapper(look):
+                assert names(Position(), actor) == []
+        assert names(Position(), actor) == ["older", "younger"]
+
+    def test_a_role_that_may_not_see_what_other_sessions_do_sees_their_numbers(self):
+        merchant = make_merchant()
+        with elsewhere() as other, other.cursor() as cursor, connection.cursor() as own:
+            cursor.execute(NUMBER)
+            (number,) = cursor.fetchone()
+            tell("younger", merchant)
+            own.execute("SET ROLE pg_stat_scan_tables")  # no monitor, as the role of a deployment may be none
+            try:
+                own.execute("SELECT query FROM pg_stat_activity WHERE backend_xid = %s::text::xid", [number])
+                assert own.fetchone() == ("<insufficient privilege>",)
+                assert oldest_open() > number
+            finally:
+                own.execute("RESET ROLE")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,7 +5,7 @@ from django.db import connection
 from django.urls import reverse
 from freezegun import freeze_time
 
-from appeals.tests.making import appeal_at, penalty_issued, sweep, when
+from appeals.tests.making import APPROVE, appeal_at, decide_at, make_reviewer, penalty_issued, sweep, when
 from appeals.tests.seeded import seed
 from appeals.tests.test_desk import member_of, signed_in, text_of
 from common.actors import Actor, ActorKind
@@ -79,7 +79,7 @@ def test_a_penalty_is_not_revoked_without_a_reason(ops):
     penalty = penalty_issued(ISSUED)
     refused = post(signed_in(ops), single(penalty), reason=" ")
     assert refused.status_code == 400
-    assert "Give the reason for revoking; the merchant reads it." in text_of(refused)
+    assert "Give the reason; the merchant reads it." in text_of(refused)
     assert statuses() == ["in_effect"]
 
 
@@ -97,6 +97,62 @@ def test_a_penalty_under_appeal_and_one_revoked_already_are_refused_and_the_text
     assert statuses() == before
 
 
+def back(penalty):
+    return reverse("admin:penalties_penalty_reinstate", args=[penalty.pk])
+
+
+def change_page(client, penalty):
+    return text_of(client.get(reverse("admin:penalties_penalty_change", args=[penalty.pk])))
+
+
+def test_a_penalty_revoked_by_mistake_is_put_back_with_a_reason_after_a_preview(ops):
+    penalty = penalty_issued(ISSUED)
+    client = signed_in(ops)
+    assert back(penalty) not in change_page(client, penalty)
+    post(client, single(penalty), reason="The gateway was down.")
+    shown = change_page(client, penalty)
+    assert back(penalty) in shown
+    assert single(penalty) not in shown
+    preview = text_of(client.get(back(penalty)))
+    for words in (penalty.merchant.name, "The gateway was down.", "a whole new appeal window opens"):
+        assert words in preview
+    refused = post(client, back(penalty), reason=" ")
+    assert refused.status_code == 400
+    assert "Give the reason; the merchant reads it." in text_of(refused)
+    assert statuses() == ["revoked"]
+    assert post(client, back(penalty), reason="It was another gateway.").status_code == 302
+    penalty.refresh_from_db()
+    assert (penalty.status, penalty.appeal_by) == ("in_effect", when("2026-11-24T10:00+08:00"))
+    line = HistoryLine.objects.get(noun="penalty", verb="reinstate")
+    assert (line.actor_name, line.detail["reason"]) == ("Chen", "It was another gateway.")
+    assert single(penalty) in change_page(client, penalty)
+
+
+def test_what_is_in_effect_or_was_revoked_by_an_appeal_is_not_put_back_and_the_text_is_kept(ops):
+    standing, appealed = penalty_issued(ISSUED), penalty_issued(ISSUED)
+    decide_at(
+        "2026-11-16T12:00+08:00",
+        "approve",
+        appeal_at("2026-11-16T11:00+08:00", appealed),
+        APPROVE,
+        by=make_reviewer("Li"),
+    )
+    client = signed_in(ops)
+    assert back(appealed) not in change_page(client, appealed)
+    before = statuses()
+    for penalty, sentence in (
+        (standing, "This penalty is not revoked."),
+        (appealed, "Correct the decision on the appeal instead."),
+    ):
+        looked_at = text_of(client.get(back(penalty)))
+        assert sentence in looked_at
+        assert "<textarea" not in looked_at
+        refused = post(client, back(penalty), reason="My long reason.")
+        assert refused.status_code == 409
+        assert "My long reason." in text_of(refused)
+    assert statuses() == before
+
+
 @pytest.mark.parametrize("group", ["reviewer", "auditor", None])
 def test_who_may_not_revoke_is_refused(run, group):
     seed()
@@ -106,7 +162,7 @@ def test_who_may_not_revoke_is_refused(run, group):
     client = signed_in(user)
     penalty = Penalty.objects.latest("pk")
     before = statuses()
-    for address in (single(penalty), whole(run)):
+    for address in (single(penalty), back(penalty), whole(run)):
         assert client.get(address).status_code == 403
         assert post(client, address, reason="Because.").status_code == 403
     assert statuses() == before

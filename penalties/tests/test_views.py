@@ -23,7 +23,7 @@ from complaints.tests.pages import Shop, browser, make_shop, member, text_of
 from deadlines.sweeping import run_sweep
 from merchants.models import Grant
 from penalties.models import Penalty
-from penalties.queries import open_at, points_overview, window_is_open
+from penalties.queries import open_at, points_overview, waiting_count, window_is_open
 from penalties.services import lock, revoke_locked
 
 pytestmark = pytest.mark.django_db
@@ -293,6 +293,24 @@ def test_without_the_button_the_page_says_why(shop):
             response = client.get(page_of(penalty))
             assert sentence in text_of(response)
             assert "/appeal/" not in response.content.decode()
+
+
+def test_a_penalty_without_attempts_left_stands_among_the_closed_ones_and_counts_as_such(shop):
+    """Rejected three times on 03-10, a week before its window would have ended."""
+    spent = penalised(shop)
+    for _ in range(3):
+        decided(spent, "2026-03-10T10:00+08:00")
+    waiting = penalised(shop, "2026-03-07T09:00+08:00", "2026-03-11T09:30+08:00")
+    assert waiting_count(shop.merchant.pk, now=moment("2026-03-12T09:00+08:00")) == 1
+    with browser(shop.administrator, "2026-03-12T09:00+08:00") as client:
+        listed, narrowed = client.get(LIST), client.get(f"{LIST}?window=open")
+        page, case = client.get(page_of(spent)), client.get(f"/complaints/{spent.complaint.complaint_no}/")
+    assert numbers_in(listed) == [waiting.penalty_no, spent.penalty_no]
+    assert numbers_in(narrowed) == [waiting.penalty_no]
+    assert "closed 2026-03-10 10:00" in text_of(listed)
+    assert "The appeal window of penalty" in text_of(page)
+    assert "Can be appealed until 2026-03-10 10:00:00" in text_of(page)
+    assert "All attempts to appeal this penalty are spent." in text_of(case)
 
 
 def test_a_member_who_may_not_appeal_sees_the_window_and_whom_to_ask(shop):

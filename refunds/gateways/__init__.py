@@ -5,6 +5,7 @@ read, or whose signature is wrong says nothing about the money: it is `UNKNOWN`,
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -65,8 +66,11 @@ class PaymentGateway(Protocol):
 
     name: str
 
-    def pay_address(self, *, number: str, amount: Decimal, subject: str, return_to: str) -> str:
-        """Return the address of the page on which the merchant pays; afterwards it sends them to `return_to`."""
+    def pay_address(self, *, number: str, amount: Decimal, subject: str, return_to: str, until: datetime) -> str:
+        """Return the address of the page on which the merchant pays until then; it sends them to `return_to`.
+
+        Nothing must be paid later: nobody asks about a payment for ever.
+        """
         ...
 
     def query_payment(self, number: str) -> Answer:

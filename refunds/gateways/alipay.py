@@ -6,15 +6,17 @@ the money is asked about later; nothing is ever concluded from silence.
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from common.numbers import BEIJING
+from refunds.failures import SENTENCES
 from refunds.gateways import Answer, Outcome, RefundOrder
 from refunds.gateways.alipay_client import Client, Node, Unclear
 
@@ -27,26 +29,8 @@ SUBJECT_LIMIT = 256
 SUCCESS = "10000"
 BUSINESS_FAILED = "40004"
 
-SENTENCES: dict[str, str | Promise] = {
-    "ACQ.SELLER_BALANCE_NOT_ENOUGH": _("The merchant's balance at the payment system does not cover this refund."),
-    "ACQ.TRADE_NOT_EXIST": _("The payment system does not know this trade."),
-    "ACQ.TRADE_HAS_FINISHED": _("The trade is finished: the payment system refunds it no more."),
-    "ACQ.TRADE_HAS_CLOSE": _("The trade is closed: the payment system refunds it no more."),
-    "ACQ.TRADE_STATUS_ERROR": _("The trade is in a state in which it cannot be refunded; perhaps it was never paid."),
-    "ACQ.TRADE_NOT_ALLOW_REFUND": _("The payment system does not allow a refund of this trade."),
-    "ACQ.REFUND_AMT_NOT_EQUAL_TOTAL": _("The amount is more than can still be refunded of this trade."),
-    "ACQ.DISCORDANT_REPEAT_REQUEST": _("A refund with this number but of another amount was requested before."),
-    "ACQ.REASON_TRADE_REFUND_FEE_ERR": _("The payment system does not take this amount."),
-    "ACQ.REFUND_FEE_ERROR": _("The payment system does not take this amount."),
-    "ACQ.INVALID_PARAMETER": _("The payment system does not take this refund as it was sent."),
-    "ACQ.BUYER_NOT_EXIST": _("The consumer's account at the payment system does not exist any more."),
-    "ACQ.BUYER_ERROR": _("The consumer's account at the payment system cannot be refunded to."),
-    "ACQ.CUSTOMER_VALIDATE_ERROR": _("The payment system could not identify the account of this trade."),
-    "ACQ.NOT_ALLOW_PARTIAL_REFUND": _("The payment system refunds this trade only as a whole."),
-    "ACQ.ONLINE_TRADE_VOUCHER_NOT_ALLOW_REFUND": _("The payment system does not allow a refund of this trade."),
-    "ACQ.REFUND_ACCOUNT_NOT_EXIST": _("The account that would pay this refund does not exist."),
-}
-"""What a refusal means. Without a sentence here, the payment system's own words are shown."""
+NOT_A_NO = ("SYSTEM_ERROR", "DISCORDANT_REPEAT_REQUEST")
+"""Failures that do not say that nothing moved: under the number of the second, money of another amount did."""
 
 
 class Refused(Exception):
@@ -116,14 +100,18 @@ class AlipayGateway:
         wish = {"trade_no": order.trade_no, "out_request_no": order.request_no}
         return self._ask("alipay.trade.fastpay.refund.query", order.request_no, wish, understood, is_question=True)
 
-    def pay_address(self, *, number: str, amount: Decimal, subject: str, return_to: str) -> str:
+    def pay_address(self, *, number: str, amount: Decimal, subject: str, return_to: str, until: datetime) -> str:
         """Return the signed address of the page on which to pay.
 
         Offer it as a link. A form that leads there is stopped by browsers, for the portal's pages (`form-action` of the
         Content-Security-Policy) send forms to the portal only, also when the portal answers with a redirect.
         """
         signed = self.client.api_alipay_trade_page_pay(
-            subject[:SUBJECT_LIMIT], number, written(amount), return_url=return_to
+            subject[:SUBJECT_LIMIT],
+            number,
+            written(amount),
+            return_url=return_to,
+            time_expire=f"{until.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}",
         )
         return f"{self.client.address}?{signed}"
 
@@ -174,11 +162,11 @@ def _accepted(node: Node) -> Node:
     request alone: one with the same number may have come through before.
     """
     code, sub_code = str(node.get("code", "")), str(node.get("sub_code", ""))
-    message = str(node.get("sub_msg") or node.get("msg") or sub_code or code)
+    message = str(node.get("sub_msg") or node.get("msg") or sub_code or code or "The answer says nothing.")
     if code == SUCCESS and not sub_code:
         return node
     is_business = code == BUSINESS_FAILED and sub_code and not sub_code.lower().startswith(("isp.", "aop.", "isv."))
-    if is_business and not sub_code.endswith("SYSTEM_ERROR"):
+    if is_business and not sub_code.endswith(NOT_A_NO):
         raise Refused(sub_code, message)
     raise Unclear(sub_code or code or "unreadable", message)
 
@@ -190,7 +178,7 @@ def _require_same(node: Node, field: str, wanted: str) -> None:
 
 
 def written(amount: Decimal) -> str:
-    """Return an amount as the payment system reads it; refuse with ValueError what is not above zero and to the cent."""
+    """Return an amount as it is sent; refuse with ValueError what is not above zero and to the cent."""
     if not amount.is_finite() or amount <= 0 or amount != amount.quantize(CENT):
         raise ValueError(f"{amount} is not an amount to the cent.")
     return f"{amount:.2f}"

@@ -19,6 +19,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from email.message import Message
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import IO, Any
 from urllib.error import HTTPError
@@ -28,11 +29,13 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 from alipay import AliPay
 from alipay.utils import AliPayConfig
 from Cryptodome.PublicKey import RSA
+from Cryptodome.PublicKey.RSA import RsaKey
 
 BEIJING = timezone(timedelta(hours=8))
 ANSWER_LIMIT = 1024 * 1024  # bytes
 SHORTEST_KEY = 1024  # bits
-TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]', re.DOTALL)
+TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]', re.DOTALL)
+"""A whole text, or a sign between texts. A text without an end is taken once, as a whole: noise costs no time."""
 
 Node = dict[str, Any]
 
@@ -46,19 +49,20 @@ class Unclear(Exception):
         self.message = message
 
 
-def read_key(text: str, *, private: bool) -> bytes:
-    """Return a key in DER from PEM (also with `\\n` written out) or from base64; refuse with ValueError what is none."""
+@lru_cache(maxsize=8)  # it is proved to be a key each time, which takes a twentieth of a second
+def read_key(text: str, *, private: bool) -> RsaKey:
+    """Return a key from PEM (also with `\\n` written out) or base64; refuse with ValueError what is none."""
     text = text.replace("\\n", "\n").strip()
     try:
-        data = text.encode() if text.startswith("-----BEGIN") else base64.b64decode("".join(text.split()), validate=True)
-        key = RSA.import_key(data)
+        is_pem = text.startswith("-----BEGIN")
+        key = RSA.import_key(text.encode() if is_pem else base64.b64decode("".join(text.split()), validate=True))
     except (ValueError, IndexError, TypeError):
         raise ValueError("it is not an RSA key in PEM or base64") from None
     if key.has_private() != private:
         raise ValueError("it is a private key" if key.has_private() else "it is a public key, not a private one")
     if key.size_in_bits() < SHORTEST_KEY:
         raise ValueError(f"it is shorter than {SHORTEST_KEY} bits")
-    return bytes(key.export_key("DER"))
+    return key
 
 
 def is_loopback(host: str | None) -> bool:
@@ -102,12 +106,17 @@ class Client(AliPay):  # type: ignore[misc]  # the SDK has no types
         """Take the settings; a key that is none is refused with ValueError."""
         super().__init__(
             app_id,
-            app_private_key_string=read_key(app_private_key, private=True),
-            alipay_public_key_string=read_key(public_key, private=False),
+            app_private_key_string=app_private_key,
+            alipay_public_key_string=public_key,
             config=AliPayConfig(timeout=timeout),
         )
         self._gateway = url
         self._opener = _opener(url)
+
+    def _load_key(self) -> None:
+        """Read both keys; the SDK calls it when it is made, and would take PEM only."""
+        self._app_private_key = read_key(self._app_private_key_string, private=True)
+        self._alipay_public_key = read_key(self._alipay_public_key_string, private=False)
 
     @property
     def address(self) -> str:
@@ -139,7 +148,7 @@ class Client(AliPay):  # type: ignore[misc]  # the SDK has no types
             raise Unclear("unreadable", f"The payment system's answer cannot be read: {error}.") from None
 
     def _send(self, signed: str) -> str:
-        """Return the text of the answer to signed parameters: the common ones in the address, the others in the body."""
+        """Send signed parameters, the common ones in the address, the others in the body; return the answer's text."""
         parts = signed.split("&")
         common = "&".join(part for part in parts if not part.startswith("biz_content="))
         business = "&".join(part for part in parts if part.startswith("biz_content="))
@@ -179,7 +188,7 @@ class Client(AliPay):  # type: ignore[misc]  # the SDK has no types
 
 
 def _distrust(code: str, words: str, signed: str) -> Unclear:
-    """Return the doubt about an answer that is not believed. What it says is only told: it may say which key is wrong."""
+    """Return the doubt about an answer that is not believed, with what it says: perhaps which key is wrong."""
     says = " ".join(signed.split())[:300]
     return Unclear(code, f"The payment system's answer {words}. It says: {says}")
 

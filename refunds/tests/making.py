@@ -52,7 +52,7 @@ def fund_at(at: str | datetime, merchant: Merchant, amount: str) -> GuaranteeAcc
     now = moment(at) if isinstance(at, str) else at
     account = GuaranteeAccount.objects.filter(merchant=merchant).first()
     account = account or services.enrol(merchant.pk, actor=member_actor(merchant), now=now)
-    number = f"B-{next(_keys)}"
+    number = f"made-{next(_keys)}"
     top_up = services.record_top_up(account.pk, Decimal(amount), bank_reference=number, actor=staff(), now=now)
     if top_up.status == "pending":
         services.approve_top_up(top_up.pk, actor=staff("Second"), now=now)

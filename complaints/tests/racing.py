@@ -1,0 +1,64 @@
+"""Races: calls on real connections of their own, which meet because a row is held until all of them wait for it."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import override
+
+from common.errors import PortalError
+
+PATIENCE = 30
+"""Seconds to wait for a call before the test fails."""
+
+
+def outcome_of(call: Callable[[], Any]) -> Any:
+    """Call a verb on a connection of its own; return what it returned, or what it refused with."""
+    try:
+        with override("en"):
+            return call()
+    except (PortalError, IntegrityError) as refusal:
+        return refusal
+    finally:
+        connection.close()
+
+
+def waiting() -> int:
+    """How many sessions wait for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # what a transaction saw once it would see for ever
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def until_waiting(number: int) -> None:
+    pause = Event()
+    for _ in range(2500):
+        if waiting() == number:
+            return
+        pause.wait(0.002)
+    raise AssertionError(f"{number} sessions should be waiting by now")
+
+
+@contextmanager
+def started(*calls: Callable[[], Any]) -> Iterator[list[Future[Any]]]:
+    """Start calls, each in a thread with a connection of its own."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        yield [pool.submit(outcome_of, call) for call in calls]
+
+
+def collide(rows: Any, *calls: Callable[[], Any]) -> list[Any]:
+    """Hold the rows until every call waits for them, then let go: the calls meet in every round, not by luck."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        with transaction.atomic():
+            assert list(rows.select_for_update())
+            futures = []
+            for number, call in enumerate(calls, 1):
+                futures.append(pool.submit(outcome_of, call))
+                until_waiting(number)
+        return [future.result(timeout=PATIENCE) for future in futures]

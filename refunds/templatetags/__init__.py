@@ -1,0 +1,1 @@
+"""Template tags that show pending refunds and the guarantee fund on other pages."""
