@@ -27,6 +27,7 @@ from evidence.models import Evidence
 from evidence.services import keep_pictures
 from merchants.authentication import actor_of, new_api_key
 from merchants.models import Grant, Membership, Merchant, MiniProgram, Platform, User
+from merchants.team import ask_access, invite
 
 CASES = demo_cases.CASES + demo_appeals.APPEALED + demo_refunds.REFUNDED
 REVIEWER_GROUPS = ("reviewer", "ops")
@@ -87,6 +88,7 @@ def seed(*, now: datetime) -> str:
             MiniProgram.objects.create(platform=platform, merchant=merchant, app_id=app_id, kind=kind, name=name)
     for login in LOGINS:
         _make_login(login, platform)
+    _ask_and_invite(platform, now)
     key, text = new_api_key("云集投诉中心", platform=platform, now=now)
     _Past(platform, actor_of(key), now).play()
     return text
@@ -111,6 +113,40 @@ def _make_login(login: Login, platform: Platform) -> None:
             is_administrator=is_administrator,
             grants=list(grants),
         )
+
+
+def _ask_and_invite(platform: Platform, now: datetime) -> None:
+    """Leave a request of the member without grants, and an invitation that nobody has used yet."""
+    merchant = Merchant.objects.get(platform=platform, name="青禾鲜果")
+    asking = _as_member(merchant, "newcomer")
+    ask_access(
+        merchant.pk, Grant.VIEW, note="我负责周末值班，需要查看投诉。", actor=asking, now=now - timedelta(hours=5)
+    )
+    invite(
+        merchant.pk,
+        "chunxiao@demo.example",
+        grants=(Grant.VIEW, Grant.HANDLE),
+        language="zh-hans",
+        actor=_as_member(merchant, "administrator"),
+        now=now - timedelta(hours=26),
+    )
+
+
+def _as_member(merchant: Merchant, username: str) -> Actor:
+    return _acting(
+        Membership.objects.select_related("user", "merchant").get(merchant=merchant, user__username=username)
+    )
+
+
+def _acting(membership: Membership) -> Actor:
+    return Actor(
+        kind=ActorKind.MEMBER,
+        name=str(membership.user),
+        id=membership.user_id,
+        platform_id=membership.merchant.platform_id,
+        merchant_id=membership.merchant_id,
+        grants=membership.effective_grants,
+    )
 
 
 @dataclass(order=True)
@@ -231,17 +267,9 @@ class _Past:
         return self._member(case.app_id, grant)
 
     def _member(self, app_id: str, grant: Grant) -> Actor:
-        merchant_id = self.programs[app_id].merchant_id
-        member = Membership.objects.filter(merchant_id=merchant_id).order_by("is_administrator", "-pk")
-        membership = next(each for each in member if grant in each.effective_grants)
-        return Actor(
-            kind=ActorKind.MEMBER,
-            name=str(membership.user),
-            id=membership.user_id,
-            platform_id=self.platform.pk,
-            merchant_id=merchant_id,
-            grants=membership.effective_grants,
-        )
+        members = Membership.objects.filter(merchant_id=self.programs[app_id].merchant_id)
+        ordered = members.select_related("user", "merchant").order_by("is_administrator", "-pk")
+        return _acting(next(each for each in ordered if grant in each.effective_grants))
 
     def _evidence(self, case: Case, kind: str, actor: Actor, at: datetime) -> tuple[Evidence, ...]:
         if not kind:

@@ -11,9 +11,7 @@ from merchants.models import Grant, Invitation, MemberLine, Membership
 
 ALLOWS: dict[str, Promise] = {
     Grant.VIEW: gettext_lazy("Sees complaints, refunds, violations and appeals; without this nobody gets further."),
-    Grant.HANDLE: gettext_lazy(
-        "Handles complaints and writes to consumers, and may reveal their whole name and phone."
-    ),
+    Grant.HANDLE: gettext_lazy("Handles complaints and writes to consumers."),
     Grant.REFUND: gettext_lazy("Pays pending refunds, or refuses them with proof."),
     Grant.APPEAL: gettext_lazy("Appeals penalties, adds what support staff ask for, withdraws appeals."),
     Grant.FUND: gettext_lazy("Joins the guarantee plan, tops it up, and reads its statement."),

@@ -19,7 +19,7 @@ from complaints_portal.demo import CASES
 from complaints_portal.demo_appeals import APPEALED
 from complaints_portal.demo_refunds import REFUNDED
 from deadlines.models import Deadline, SweepRun
-from merchants.models import ApiKey, Merchant, User
+from merchants.models import AccessRequest, ApiKey, Invitation, Merchant, User
 from penalties.models import Penalty
 from refunds.models import NoRefundClaim, Refund, RefundCase, TopUp
 from refunds.states import CaseStatus, ClaimStatus
@@ -94,6 +94,10 @@ class TestWhatIsSeeded:
             HistoryLine.objects.order_by("complaint", "at", "id").distinct("complaint").values_list("verb", flat=True)
         )
         assert Counter(first) == {"file": Complaint.objects.count()}
+
+    def test_somebody_is_invited_and_somebody_asks(self):
+        assert Invitation.objects.filter(accepted_at=None).count() == 1
+        assert AccessRequest.objects.filter(decided_at=None).count() == 1
 
     def test_the_same_now_gives_the_same_cases(self):
         assert Complaint.objects.earliest("filed_at").trade_no == "202602282200036813893843"
