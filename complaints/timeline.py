@@ -222,10 +222,17 @@ def _refunded(line: HistoryLine) -> str:
     return f"{sentence} {_('From the bonus %(bonus)s, from the deposit %(deposit)s.') % parts}"
 
 
+def _reinstated(line: HistoryLine) -> str:
+    if line.detail.get("opens_window", True):
+        return str(SENTENCES["penalty", "reinstate"])
+    return _("Put the penalty in effect again. No attempt to appeal it is left.")
+
+
 TELLERS: dict[tuple[str, str], Callable[[HistoryLine], str]] = {
     ("complaint", "handle"): _handled,
     ("penalty", "issue"): _issued,
     ("penalty", "close_window"): _closed,
+    ("penalty", "reinstate"): _reinstated,
     **{("refund_case", verb): _due for verb in ("open", "overrule", "reopen")},
     **{("refund", verb): _refunded for verb in ("pay", "request", "record", *REFUND_RESULTS)},
 }

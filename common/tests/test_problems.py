@@ -159,7 +159,7 @@ class TestOverHttp:
         def fail(*args: Any) -> None:
             raise RuntimeError("secret inside")
 
-        monkeypatch.setattr("complaints.api.keyset_page", fail)
+        monkeypatch.setattr("merchants.api.keyset_page", fail)
 
         answer = platform_caller.get("/api/v1/complaints/")
 

@@ -151,7 +151,7 @@ class World:
             "refund_no": refund.refund_no,
             "refund_id": str(refund.pk),
             "top_up_id": str(TopUp.objects.get(account__merchant=self.a).pk),
-            "claim_id": str(NoRefundClaim.objects.get().pk),
+            "claim_id": str(NoRefundClaim.objects.get(complaint=claimed).pk),
             "number": TopUp.objects.get(account__merchant=self.a).number,
             "run_id": str(self.penalty.sweep_run_id),
             "member_id": str(people["handler"].memberships.get().pk),

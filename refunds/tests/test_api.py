@@ -293,7 +293,7 @@ class TestRefund:
         asking.ask_about_refunds(lambda: moment(NEXT_DAY_TOO))
         document = shop.get(answer["Location"]).json()
         assert (document["status"], document["failure_code"]) == ("failed", "ACQ.TRADE_HAS_CLOSE")
-        assert document["failure"] == "The trade is closed."
+        assert document["failure"] == "The trade is closed: the payment system refunds it no more."
         shown = shop.get(path_of(case)).json()
         assert (shown["rest"], shown["allowed_actions"]) == ("100.00", ["refund", "refuse"])
         assert (shown["stopped_at"], shown["refund_by"]) == (None, "2026-12-03T03:00:00Z")

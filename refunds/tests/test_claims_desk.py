@@ -98,7 +98,7 @@ def test_a_claim_is_overruled_with_the_amount_that_is_due(li, claim):
         ("", "Give the amount that is due."),
         ("0", "Give an amount above zero."),
         ("-5.00", "Give an amount above zero."),
-        ("1.234", "no more than 2 decimal places"),
+        ("1.234", "Give the amount in yuan with at most two decimals."),
         ("NaN", "Give the amount in yuan with at most two decimals."),
         ("twelve", "Give the amount in yuan with at most two decimals."),
         ("128.01", "At most ¥128.00 of this trade can still be refunded."),

@@ -548,12 +548,12 @@ def test_a_refund_that_failed_says_why_and_what_to_do_and_gives_the_time_back(sh
     with browser(shop.administrator, NOON) as client:
         client.post(page_of(case, "refund"), wish(key_in(client.get(page_of(case))), channel="api"))
     later = "2026-03-07T18:00+08:00"
-    answer = Answer(Outcome.FAILED, "ACQ.SELLER_BALANCE_NOT_ENOUGH", "The balance is too low.")
+    answer = Answer(Outcome.FAILED, "ACQ.TRADE_HAS_CLOSE", "The trade is closed.")
     services.learn(Refund.objects.get().pk, answer, now=moment(later))
     with browser(shop.administrator, later) as client:
         page = client.get(page_of(case))
         shown = text_of(page)
-        why = "The merchant's balance at the payment system does not cover this refund."
+        why = "The trade is closed: the payment system refunds it no more."
         assert f"No money moved, and none will for this number {why}" in shown
         assert "Mend the cause and refund again, or choose another way." in shown
         assert "Refund by 5 d 21 h left 2026-03-13 15:00 Beijing time" in shown
