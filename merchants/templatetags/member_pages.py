@@ -1,11 +1,12 @@
 """What pages about members say: who may do what, what was changed, and how to ask for more."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import template
-from django.template import Context
+from django.template import RequestContext
 
 from merchants.models import Grant, MemberLine, Membership
+from merchants.pages import PageRequest
 from merchants.queries import latest_request
 from merchants.team import NOTE_LIMIT
 from merchants.wording import grant_words
@@ -27,9 +28,9 @@ def line_words(line: MemberLine) -> str:
 
 
 @register.inclusion_tag("merchants/_ask.html", takes_context=True)
-def ask_access(context: Context, grant: Grant) -> dict[str, Any]:
+def ask_access(context: RequestContext, grant: Grant) -> dict[str, Any]:
     """A button that asks for a grant, or what became of the last time; the page comes back to where it is."""
-    request = context["request"]
+    request = cast("PageRequest", context.request)
     return {
         "grant": grant,
         "latest": latest_request(request.memberships[0].pk, grant),
