@@ -24,8 +24,8 @@ app.conf.beat_schedule = {
     },
     "ask-payment-system": {
         "task": "refunds.tasks.ask_payment_system",
-        "schedule": 5.0,
-        "options": {"expires": 5},
+        "schedule": 10.0,
+        "options": {"expires": 9},
     },
     "send-invitations": {
         "task": "merchants.tasks.mail_invitations",

@@ -90,9 +90,8 @@ def test_a_longer_list_asks_no_more_questions(tea, django_assert_num_queries):
     grow(1)
     with browser(wang, NOW) as client:
         client.get(LIST)
-        with django_assert_num_queries(
-            9
-        ):  # session, person, merchants, invitations, requests, members, pending, refunds
+        # session, person, merchants, invitations, requests, two of members, pending, refunds due
+        with django_assert_num_queries(9):
             client.get(LIST)
         grow(8)
         with django_assert_num_queries(9):
