@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -275,6 +276,10 @@ def left_of(data_dir: Path) -> list[int]:
 # All of it, with the real programs.
 
 
+HANGING = 180
+"""Seconds after which a launcher that says nothing more is killed, so that the test fails and does not hang."""
+
+
 class Portal:
     """The launcher as a process, and what it has printed so far."""
 
@@ -295,11 +300,19 @@ class Portal:
         self.lines: list[str] = []
 
     def wait_for(self, words: str) -> None:
+        """Read on until these words are said, or were said before: programs start side by side, in any order."""
         assert self.process.stdout
-        for line in self.process.stdout:
-            self.lines.append(line)
-            if words in line:
-                return
+        if any(words in line for line in self.lines):
+            return
+        giving_up = threading.Timer(HANGING, self.process.kill)
+        giving_up.start()
+        try:
+            for line in self.process.stdout:
+                self.lines.append(line)
+                if words in line:
+                    return
+        finally:
+            giving_up.cancel()
         raise AssertionError(f"{words!r} was never said:\n{''.join(self.lines)}")
 
 
