@@ -91,15 +91,32 @@ def check_wanted(case: RefundCase, amount: Decimal) -> None:
 
 
 def _from_fund(case: RefundCase, given: RefundInput, *, actor: Actor, now: datetime) -> Refund:
-    account = fund.lock_account(case.merchant_id)
+    return _pay(case.complaint, given.amount, given.request_key, case=case, actor=actor, now=now)
+
+
+def _pay(
+    complaint: Complaint,
+    amount: Decimal,
+    request_key: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    case: RefundCase | None = None,
+    field: str = "amount",
+    way_field: str | None = None,
+) -> Refund:
+    """Pay a refund from the fund at once. Refuses a merchant who is not in the plan, and a fund that falls short."""
+    account = fund.lock_account(complaint.merchant_id)
     if account is None:
         raise IllegalMove(
-            _("This merchant is not in the guarantee plan. Join it, or refund in another way."), code="not_enrolled"
+            _("This merchant is not in the guarantee plan. Join it, or refund in another way."),
+            field=way_field,
+            code="not_enrolled",
         )
     made = _new(
-        case.complaint, given.amount, Channel.FUND, given.request_key, case=case, gateway=LEDGER, actor=actor, now=now
+        complaint, amount, Channel.FUND, request_key, case=case, gateway=LEDGER, actor=actor, now=now, field=field
     )
-    parts = fund.pay_refund(made, account, actor=actor, now=now)
+    parts = fund.pay_refund(made, account, actor=actor, now=now, field=field)
     return _begin(made, "pay", actor=actor, now=now, bonus=parts.bonus, deposit=parts.deposit)
 
 
@@ -164,14 +181,7 @@ def pay_for_handling(handling: Handling, amount: Decimal, channel: str, *, actor
     complaint = handling.complaint
     key = f"handling-{handling.pk}"
     if channel == Channel.FUND:
-        account = fund.lock_account(complaint.merchant_id)
-        if account is None:
-            raise IllegalMove(
-                _("This merchant is not in the guarantee plan. Join it, or refund in another way."), field="method"
-            )
-        made = _new(complaint, amount, channel, key, gateway=LEDGER, actor=actor, now=now, field="refund_amount")
-        parts = fund.pay_refund(made, account, actor=actor, now=now, field="refund_amount")
-        return _begin(made, "pay", actor=actor, now=now, bonus=parts.bonus, deposit=parts.deposit)
+        return _pay(complaint, amount, key, actor=actor, now=now, field="refund_amount", way_field="method")
     made = _new(
         complaint,
         amount,
