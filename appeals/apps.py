@@ -9,14 +9,23 @@ class AppealsConfig(AppConfig):
     def ready(self) -> None:
         from appeals.desk_queries import record  # noqa: PLC0415 (models exist only now)
         from appeals.models import Appeal  # noqa: PLC0415
-        from appeals.queries import has_attempts_left  # noqa: PLC0415
+        from appeals.queries import (  # noqa: PLC0415
+            has_attempts_left,
+            numbers_about_refunds,
+            numbers_about_timeouts,
+        )
+        from complaints.clocks import register_clocks  # noqa: PLC0415
         from complaints.reviews.evidence import register_use  # noqa: PLC0415
         from complaints.reviews.record import register_teller  # noqa: PLC0415
         from deadlines.calendar import keep_in_step  # noqa: PLC0415
+        from deadlines.models import Deadline  # noqa: PLC0415
         from penalties import attempts  # noqa: PLC0415
 
         keep_in_step(Appeal)
         register_use(Appeal.evidence.through, "appeal__penalty__complaint")
         register_use(Appeal.supplement_evidence.through, "appeal__penalty__complaint")
         register_teller(record)
+        for kind in (Deadline.Kind.REVIEW, Deadline.Kind.SUPPLEMENT):
+            register_clocks(kind, numbers_about_timeouts)
+            register_clocks(kind, numbers_about_refunds)
         attempts.register(has_attempts_left)

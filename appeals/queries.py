@@ -1,6 +1,6 @@
 """Read appeals: the records of a merchant, what became of a penalty's attempts, and the evidence a case already has."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from complaints.models import Handling, HistoryLine, Message
 from evidence.models import Evidence
 from penalties.models import Penalty
 from penalties.permissions import may as may_penalty
+from penalties.queries import overdue_numbers, timeout_numbers
 
 DECISIONS = ("approve", "reject", "correct")
 """The moves of an appeal that decide it."""
@@ -92,6 +93,16 @@ def evidence_of_case(penalty: Penalty) -> list[Evidence]:
     )
     found = Evidence.objects.filter(pk__in=given[0].union(*given[1:]), merchant_id=penalty.merchant_id)
     return list(found.order_by("-pk")[:OFFERED])
+
+
+def numbers_about_timeouts(complaint_ids: Collection[int]) -> QuerySet[Appeal, int]:
+    """Return the numbers of the appeals against penalties for not handling these complaints."""
+    return Appeal.objects.filter(penalty__in=timeout_numbers(complaint_ids)).values_list("pk", flat=True)
+
+
+def numbers_about_refunds(complaint_ids: Collection[int]) -> QuerySet[Appeal, int]:
+    """Return the numbers of the appeals against penalties for the overdue refunds of these complaints."""
+    return Appeal.objects.filter(penalty__in=overdue_numbers(complaint_ids)).values_list("pk", flat=True)
 
 
 def said_before(appeal: Appeal) -> list[HistoryLine]:

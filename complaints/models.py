@@ -1,4 +1,8 @@
-"""Complaints, how each was handled, what was said about it, and every move that was made."""
+"""Complaints, how each was handled, what was said about it, and every move that was made; and how members work on them.
+
+What the last part holds (who works on what, internal lines, canned replies, saved views, drafts, exports) is the
+merchant's own: no consumer, no platform and no API key sees it.
+"""
 
 import pgtrigger
 from django.core.validators import MinValueValidator
@@ -8,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from complaints.states import Status
-from evidence.models import Evidence
-from merchants.models import Merchant, MiniProgram, Platform
+from evidence.models import Evidence, evidence_files
+from merchants.models import Membership, Merchant, MiniProgram, Platform, User
 
 NOT_NEGATIVE = [MinValueValidator(0)]
 
@@ -53,6 +57,16 @@ class Complaint(models.Model):
         _("taken in as history"), default=False, help_text=_("An old case, taken in without starting a clock.")
     )
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    assignee = models.ForeignKey(
+        Membership,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("assigned to"),
+        help_text=_("The member who works on it; nobody once that member is removed."),
+    )
 
     class Meta:
         verbose_name = _("complaint")
@@ -75,6 +89,12 @@ class Complaint(models.Model):
                 fields=["merchant", "handle_by", "id"],
                 name="complaint_pending",
                 condition=Q(status=Status.PENDING),
+            ),
+            # What one member works on; and what becomes nobody's when a member is removed.
+            models.Index(
+                fields=["assignee", "handle_by", "id"],
+                name="complaint_by_assignee",
+                condition=Q(assignee__isnull=False),
             ),
             models.Index(fields=["merchant", "status", "-filed_at", "-id"], name="complaint_by_status"),
             models.Index(fields=["merchant", "-filed_at", "-id"], name="complaint_by_filed"),
@@ -202,3 +222,170 @@ class HistoryLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.noun} {self.noun_id}: {self.verb}"
+
+
+class InternalLine(models.Model):
+    """What the members of a merchant note for each other about a complaint. Only ever added; no other side sees it."""
+
+    class Kind(models.TextChoices):
+        NOTE = "note", _("note")
+        ASSIGN = "assign", _("assignment")
+        REVEAL = "reveal", _("name and phone shown")
+
+    complaint = models.ForeignKey(
+        Complaint, models.PROTECT, related_name="internal_lines", db_index=False, verbose_name=_("complaint")
+    )
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.CharField(_("who"), max_length=200)
+    text = models.TextField(_("text"), blank=True)
+    assignee_name = models.CharField(_("assigned to"), max_length=200, blank=True)
+    at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name = _("internal line")
+        verbose_name_plural = _("internal lines")
+        indexes = [models.Index(fields=["complaint", "at", "id"], name="internal_line_by_complaint")]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text[:60]}"
+
+
+class CannedReply(models.Model):
+    """A text of a merchant that is said again and again, with variables; it may carry a way of handling with it.
+
+    `refund` says how much a way that refunds gives back: what the consumer asks for, or the whole trade.
+    """
+
+    class Refund(models.TextChoices):
+        ASKED = "asked", _("what the consumer asks for")
+        TRADE = "trade", _("the whole trade")
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", verbose_name=_("merchant"))
+    title = models.CharField(_("title"), max_length=60)
+    text = models.TextField(_("text"))
+    method = models.CharField(_("way of handling"), max_length=16, choices=Method.choices, blank=True)
+    refund = models.CharField(_("refund"), max_length=8, choices=Refund.choices, blank=True)
+    pictures = models.ManyToManyField(Evidence, related_name="+", blank=True, verbose_name=_("pictures"))
+    changed_by = models.CharField(_("changed by"), max_length=200)
+    changed_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = _("canned reply")
+        verbose_name_plural = _("canned replies")
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "title"], name="one_canned_reply_of_a_title_per_merchant"),
+            models.CheckConstraint(
+                condition=Q(method__in=REFUNDING, refund__in=["asked", "trade"])
+                | (~Q(method__in=REFUNDING) & Q(refund="")),
+                name="a_canned_refund_says_how_much",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class SavedView(models.Model):
+    """Filters of the list under a name: one member's own, or shared by the merchant's members."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", verbose_name=_("merchant"))
+    owner = models.ForeignKey(
+        User,
+        models.CASCADE,
+        related_name="+",
+        null=True,
+        blank=True,
+        verbose_name=_("owner"),
+        help_text=_("Empty when shared."),
+    )
+    name = models.CharField(_("name"), max_length=40)
+    query = models.CharField(_("filters"), max_length=1000)
+    changed_by = models.CharField(_("changed by"), max_length=200)
+    changed_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "owner", "name"], condition=Q(owner__isnull=False), name="one_own_view_of_a_name"
+            ),
+            models.UniqueConstraint(
+                fields=["merchant", "name"], condition=Q(owner=None), name="one_shared_view_of_a_name"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Draft(models.Model):
+    """What a member has typed and not sent yet. It is kept until it is sent or thrown away."""
+
+    class Form(models.TextChoices):
+        HANDLING = "handling", _("handling")
+        MESSAGE = "message", _("message")
+        NOTE = "note", _("note")
+
+    complaint = models.ForeignKey(Complaint, models.CASCADE, related_name="+", verbose_name=_("complaint"))
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False, verbose_name=_("user"))
+    form = models.CharField(_("form"), max_length=16, choices=Form.choices)
+    fields = models.JSONField(_("fields"))
+    saved_at = models.DateTimeField(_("saved at"))
+
+    class Meta:
+        verbose_name = _("draft")
+        verbose_name_plural = _("drafts")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "complaint", "form"], name="one_draft_per_form_and_member")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.form} of {self.user_id}"
+
+
+class Export(models.Model):
+    """A filtered list as a file, made by a task because it is long; the member who asked for it downloads it."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        RUNNING = "running", _("running")
+        READY = "ready", _("ready")
+        FAILED = "failed", pgettext_lazy("an export", "failed")
+
+    class Format(models.TextChoices):
+        CSV = "csv", "CSV"
+        XLSX = "xlsx", "XLSX"
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", verbose_name=_("merchant"))
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("user"))
+    format = models.CharField(_("format"), max_length=8, choices=Format.choices)
+    query = models.CharField(_("filters"), max_length=1000, blank=True)
+    language = models.CharField(_("language"), max_length=10)
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.WAITING)
+    total = models.PositiveIntegerField(_("rows"), default=0)
+    done = models.PositiveIntegerField(_("rows written"), default=0)
+    file = models.FileField(_("file"), storage=evidence_files, max_length=200, blank=True)
+    failures = models.PositiveSmallIntegerField(_("failures"), default=0)
+    asked_at = models.DateTimeField(_("asked at"))
+    beaten_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("export")
+        verbose_name_plural = _("exports")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "user"],
+                condition=Q(status__in=["waiting", "running"]),
+                name="one_export_at_a_time_per_member",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["asked_at"], name="export_to_make", condition=Q(status__in=["waiting", "running"]))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.format} {self.asked_at:%Y-%m-%d %H:%M}"

@@ -96,6 +96,8 @@ class Membership(models.Model):
     grants = ArrayField(
         models.CharField(max_length=16, choices=Grant.choices), default=list, blank=True, verbose_name=_("grants")
     )
+    visited_at = models.DateTimeField(_("last seen"), null=True, blank=True)
+    visit_before_ended_at = models.DateTimeField(_("the visit before ended"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("member")

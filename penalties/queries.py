@@ -1,6 +1,6 @@
 """Read penalties: the list with its filters, what still can be appealed, and the points that count."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -70,6 +70,19 @@ def open_at(now: datetime) -> Q:
 def window_is_open(penalty: Penalty, *, now: datetime) -> bool:
     """Say whether the appeal window is open: at its very end it still is."""
     return penalty.window_closed_at is None and now <= penalty.appeal_by
+
+
+def timeout_numbers(complaint_ids: Collection[int]) -> QuerySet[Penalty, int]:
+    """Return the numbers of the penalties for not handling these complaints, as their clocks know them."""
+    return Penalty.objects.filter(kind=Kind.COMPLAINT_TIMEOUT, subject_id__in=complaint_ids).values_list(
+        "pk", flat=True
+    )
+
+
+def overdue_numbers(complaint_ids: Collection[int]) -> QuerySet[Penalty, int]:
+    """Return the numbers of the penalties for the overdue refunds of these complaints."""
+    cases = RefundCase.objects.filter(complaint_id__in=complaint_ids).values("pk")
+    return Penalty.objects.filter(kind=Kind.REFUND_OVERDUE, subject_id__in=cases).values_list("pk", flat=True)
 
 
 def in_effect_count(merchant_id: int) -> int:

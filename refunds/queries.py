@@ -21,7 +21,7 @@ from refunds.claims import refundable
 from refunds.fund import Split, balance_of, split
 from refunds.models import Book, FundEntry, FundTransfer, GuaranteeAccount, NoRefundClaim, Refund, RefundCase
 from refunds.permissions import visible_cases
-from refunds.states import CaseStatus, RefundStatus
+from refunds.states import CaseStatus, ClaimStatus, RefundStatus
 
 OVERDUE = "overdue"
 
@@ -113,6 +113,18 @@ def in_doubt(now: datetime) -> QuerySet[Refund]:
     """Return the refunds whose result is unknown for longer than the policy bears; staff see them."""
     since = now - timedelta(hours=policy_at(now).refund_doubt_hours)
     return Refund.objects.filter(status=RefundStatus.PROCESSING, requested_at__lte=since)
+
+
+def case_numbers_about(complaint_ids: Collection[int]) -> QuerySet[RefundCase, int]:
+    """Return the numbers of these complaints' pending refunds, as their clocks know them."""
+    return RefundCase.objects.filter(complaint_id__in=complaint_ids).values_list("pk", flat=True)
+
+
+def claim_numbers_about(complaint_ids: Collection[int]) -> QuerySet[NoRefundClaim, int]:
+    """Return the numbers of these complaints' claims that wait for a ruling."""
+    return NoRefundClaim.objects.filter(complaint_id__in=complaint_ids, status=ClaimStatus.SUBMITTED).values_list(
+        "pk", flat=True
+    )
 
 
 def points_of(cases: Iterable[RefundCase]) -> dict[int, int]:

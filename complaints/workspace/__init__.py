@@ -1,0 +1,1 @@
+"""How the members of a merchant work on complaints: who does what, notes, replies, views, drafts, exports."""
