@@ -101,6 +101,17 @@ def keyset_page(segments: Sequence[Segment[Row]], *, cursor: str = "", size: int
     )
 
 
+def beside(segments: Sequence[Segment[Row]], index: int, row: Row) -> tuple[Row | None, Row | None]:
+    """Return the rows before and after this one in a list, across its segments; the row itself need not be in it.
+
+    `index` is the segment to whose order the row belongs. Nothing is counted: each side is one step along an index.
+    """
+    position = Position(segment=index, value=getattr(row, segments[index].field), pk=row.pk)
+    before = _walk(segments, position, 1, backwards=True)
+    after = _walk(segments, position, 1)
+    return (before[0][1] if before else None), (after[0][1] if after else None)
+
+
 def _page_after(segments: Sequence[Segment[Row]], position: Position, size: int) -> Page[Row] | None:
     found = _walk(segments, position, size + 1)
     if not found:

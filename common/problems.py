@@ -10,8 +10,9 @@ from http import HTTPMethod, HTTPStatus
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 from rest_framework import exceptions
@@ -194,6 +195,8 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that Django itself refuses (`handler400`)."""
     if not is_api(request):
+        if isinstance(exception, TooManyFieldsSent | TooManyFilesSent | RequestDataTooBig):
+            return render(request, "errors/too_much.html", status=HTTPStatus.BAD_REQUEST)
         return defaults.bad_request(request, exception)
     return problem_response(
         Problem(status=HTTPStatus.BAD_REQUEST, code="bad_request", detail=_("This request cannot be read."))

@@ -14,6 +14,8 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.undo import offer_undo
+
 
 @dataclass(frozen=True)
 class SamplePicture:
@@ -53,10 +55,21 @@ def sample_content(request: HttpRequest, now: datetime) -> Mapping[str, Any]:
     """Clocks near `now`, a form with errors, pictures, messages."""
     for level in (messages.SUCCESS, messages.INFO, messages.WARNING, messages.ERROR):
         messages.add_message(request, level, _("The complaint was handled; its clock has stopped."))
+    offer_undo(request, "已分配给陈立。", request.path, {})
     hours = {"calm": 76, "soon": 20, "urgent": 5, "missed": -30}
     return {
         "now": now,
         "clocks": [now + timedelta(hours=number, minutes=20) for number in hours.values()],
+        "clock_lines": [
+            {"stopped_at": None, **line}
+            for line in (
+                {"words": "处理", "due_at": now + timedelta(hours=5), "points": "将扣 1 分"},
+                {"words": "申诉", "due_at": now + timedelta(hours=76), "provisional": True},
+                {"words": "退款", "due_at": now - timedelta(hours=30), "points": "已扣 1 分", "is_lost": True},
+                {"words": "完结", "due_at": now + timedelta(hours=80), "stopped_at": now - timedelta(hours=2)},
+            )
+        ],
+        "onlookers": [{"name": "陈立", "writes": ""}, {"name": "Lin Yue", "writes": "message"}],
         "handled_by": now + timedelta(hours=8),
         "handled_at": now - timedelta(hours=2),
         "late_by": now - timedelta(hours=8),

@@ -94,3 +94,13 @@ def masked_name(name: str) -> str:
     """A person's name with everything hidden but its first character: 张**, J***."""
     name = name.strip()
     return name[:1] + "*" * min(len(name) - 1, 3) if len(name) > 1 else "*" * len(name)
+
+
+def initials(name: str) -> str:
+    """Two signs for a person: the first letters of Wang Fang, WF; the given name of 欧阳娜娜, 娜娜."""
+    parts = name.split()
+    if not parts:
+        return ""
+    if not parts[-1].isascii():
+        return parts[-1][-2:]
+    return "".join(part[0] for part in (parts[0], parts[-1])[: len(parts)]).upper()

@@ -6,13 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.contrib.messages.storage.base import Message
+from django.http import HttpRequest
 from django.template import Context, TemplateSyntaxError
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 
-from common import wording
+from common import undo, wording
 
 register = template.Library()
 
@@ -356,6 +358,12 @@ def tabs(items: Iterable[Mapping[str, Any]], label: str) -> dict[str, Any]:
 def steps(items: Iterable[str], current: int) -> dict[str, Any]:
     """Steps in their order; `current` counts from 1, and one more than there are means that all is done."""
     return {"items": items, "current": current}
+
+
+@register.simple_tag
+def undo_offer(message: Message, request: HttpRequest | None) -> undo.Offer | None:
+    """The offer to take back what a message tells of, or nothing; pages show it through components/messages.html."""
+    return undo.offer_in(message, undo.arrived_at(request)) if request else None
 
 
 @register.filter

@@ -80,3 +80,19 @@ def test_a_phone_number_keeps_its_ends_only_when_enough_stays_hidden(phone: str,
 )
 def test_a_name_keeps_its_first_character(name: str, masked: str) -> None:
     assert wording.masked_name(name) == masked
+
+
+@pytest.mark.parametrize(
+    ("name", "signs"),
+    [
+        ("Wang Fang", "WF"),
+        ("wang", "W"),
+        ("Anna Maria de Souza", "AS"),
+        ("欧阳娜娜", "娜娜"),
+        ("林悦", "林悦"),
+        ("王", "王"),
+        (" ", ""),
+    ],
+)
+def test_two_signs_stand_for_a_person(name, signs):
+    assert wording.initials(name) == signs

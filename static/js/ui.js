@@ -28,7 +28,7 @@ function runClocks() {
     const state = left < 0 ? "missed" : left < 6 * HOUR ? "urgent" : left < 24 * HOUR ? "soon" : "calm";
     shown.textContent = fill(left < 0 ? words.missed : words.left, { span: spanWords(words, Math.abs(left)) });
     const clock = shown.closest(".clock");
-    if (clock.dataset.state !== state) {
+    if (clock && clock.dataset.state !== state) {
       clock.dataset.state = state;
       const use = clock.querySelector("use");
       use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#clock-" + state));
@@ -79,12 +79,28 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+/* What was done can be taken back while the button is there; it goes when its time is over. */
+
+function setUpUndo(form) {
+  const left = Number(form.dataset.undo);
+  form.style.setProperty("--left", left + "ms");
+  setTimeout(() => {
+    const message = form.parentElement;
+    const hadFocus = form.contains(document.activeElement);
+    form.remove();
+    if (hadFocus) message.querySelector("[data-dismiss]").focus();
+  }, left);
+  form.addEventListener("submit", () => setTimeout(() => (form.querySelector("button").disabled = true)));
+  delete form.dataset.undo;
+}
+
 /* Pictures: picked, dropped or pasted; shown before they are sent, and removable. */
 
 function setUpPictures(field) {
   const input = field.querySelector('input[type="file"]');
   const row = field.querySelector(".pictures__row");
   const problem = field.querySelector(".pictures__problem");
+  const said = field.querySelector(".pictures__said");
   const limit = Number(field.dataset.limit);
   const maxBytes = Number(field.dataset.maxBytes);
   let picked = [];
@@ -136,9 +152,14 @@ function setUpPictures(field) {
 
   function add(files) {
     const isNew = (file) => !picked.some((other) => other.name === file.name && other.size === file.size);
-    const pictures = [...files].filter((file) => file.type.startsWith("image/"));
+    const pictures = [...files].filter((file) => input.accept.split(",").includes(file.type));
     accept([...picked, ...pictures.filter(isNew)]);
-    return pictures.length > 0;
+    const others = [...files].filter((file) => !pictures.includes(file));
+    if (others.length) {
+      problem.textContent += " " + field.dataset.noPicture + others.map((file) => file.name).join(", ");
+      problem.hidden = false;
+    }
+    if (pictures.length) said.textContent = field.dataset.added + picked.length;
   }
 
   input.addEventListener("change", () => add(input.files));
@@ -152,10 +173,15 @@ function setUpPictures(field) {
     delete field.dataset.over;
     add(event.dataTransfer.files);
   });
+  field.addEventListener("portal:pictures", (event) => add(event.detail));
   const form = field.closest("form");
   if (form) {
     form.addEventListener("paste", (event) => {
-      if (event.clipboardData.files.length && add(event.clipboardData.files)) event.preventDefault();
+      const { files, types } = event.clipboardData;
+      // What is copied from a table or a document is text with a picture of it: the text is meant.
+      if (!files.length || types.includes("text/plain")) return;
+      event.preventDefault();
+      add(files);
     });
   }
   field.dataset.ready = "";
@@ -163,6 +189,7 @@ function setUpPictures(field) {
 
 function setUp(root) {
   root.querySelectorAll("[data-pictures]:not([data-ready])").forEach(setUpPictures);
+  root.querySelectorAll("form[data-undo]").forEach(setUpUndo);
   root.querySelectorAll("[data-dismiss]").forEach((button) => (button.hidden = false));
   const summary = root.querySelector(".error-summary");
   if (summary) summary.focus();
