@@ -1,37 +1,159 @@
-"""The merchants' home page: how they stand, and what is due next. The top floor, because it looks at everything."""
+"""The merchants' home page: what is lost when nobody acts, what is due when, what waits, and what changed.
+
+The top floor, because it looks at everything.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from common.counting import count_words
-from complaints.permissions import may
-from complaints.queries import points_of, standing
-from merchants.models import Grant
+from common.wording import BEIJING, beijing_time
+from complaints.models import Complaint
+from complaints.queries import Standing, points_of, standing
+from complaints.states import Status
+from complaints_portal.changes import changes_since
+from complaints_portal.home_forecast import rows_of
+from deadlines.forecast import Forecast, due_by_day, forecast
+from deadlines.models import Deadline
+from merchants.models import Grant, Membership
 from merchants.pages import MemberRequest, member_page
-from penalties.queries import in_effect_count, points_overview, waiting_count
-from refunds.queries import standing as refunds_standing
+from merchants.visits import note_visit
+from penalties.queries import points_overview, waiting_count, windows_by_day
+from refunds.queries import Standing as RefundStanding
+from refunds.queries import standing as refund_standing
+
+MINE_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The sentence that says what matters now, and its tone."""
+
+    words: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One kind of thing that waits for a member: how many, and the list of them."""
+
+    label: str
+    number: int
+    url: str
+    icon: str
+    query: str = ""
+    is_missed: bool = False
+
+    @property
+    def shown(self) -> str:
+        return count_words(self.number)
 
 
 @require_safe
 @member_page(Grant.VIEW)
 def home(request: MemberRequest) -> HttpResponse:
-    """Show the card 我的违规与投诉 and the complaints that are due next."""
-    now_standing = standing(request.merchant.pk, now=request.now)
-    refunds = refunds_standing(request.merchant.pk, now=request.now)
+    """Show how the merchant stands, what is due within a week, what waits, and what changed since the last visit."""
+    merchant_id, now, member = request.merchant.pk, request.now, request.memberships[0]
+    complaints, refunds = standing(merchant_id, now=now), refund_standing(merchant_id, now=now)
+    days = forecast(due_by_day(merchant_id, now=now), windows_by_day(merchant_id, now=now), now=now)
+    since = note_visit(member, now=now)
+    mine = assigned_to(member, now=now)
+    overview = points_overview(merchant_id)
+    at_stake = complaints.points_at_stake + refunds.points_at_stake
     context = {
-        "standing": now_standing,
+        "headline": headline(days, now=now),
+        "forecast": days,
+        "forecast_rows": rows_of(days),
+        "standing": complaints,
         "refunds": refunds,
-        "refunds_due": count_words(refunds.due),
+        "pending": count_words(complaints.pending),
+        "overdue": count_words(complaints.overdue),
         "refunds_overdue": count_words(refunds.overdue),
-        "points_at_stake": now_standing.points_at_stake + refunds.points_at_stake,
-        "pending": count_words(now_standing.pending),
-        "overdue": count_words(now_standing.overdue),
-        "penalties_in_effect": count_words(in_effect_count(request.merchant.pk)),
-        "points_overview": points_overview(request.merchant.pk),
-        "can_be_appealed": count_words(waiting_count(request.merchant.pk, now=request.now)),
-        "points": points_of(now_standing.next_due),
-        "now": request.now,
-        "may_handle": may(request.actor, "handle"),
+        "points_at_stake": f"{at_stake:,}" if at_stake else "",
+        "points_overview": overview,
+        "points_in_effect": f"{overview.total.in_effect:,}{'+' if overview.is_partial else ''}",
+        "waiting": waiting(complaints, refunds, days, appealable=waiting_count(merchant_id, now=now)),
+        "mine": mine,
+        "changes": changes_since(since, actor=request.actor, membership_id=member.pk) if since else None,
+        "points": points_of([*complaints.next_due, *mine]),
+        "now": now,
     }
     return render(request, "home.html", context)
+
+
+def headline(found: Forecast, *, now: datetime) -> Headline:
+    """Say how many points are lost by when if nobody acts, or until when nothing is due."""
+    if found.next_at is None:
+        return Headline(_("Nothing is due."), "ok")
+    if found.risk is None:
+        return Headline(_("Nothing is due before %(moment)s.") % {"moment": beijing_time(found.next_at)}, "ok")
+    last = found.risk.last_at.astimezone(BEIJING)
+    facts = {"time": f"{last:%H:%M}", "points": f"{found.risk.points:,}", "number": f"{found.risk.number:,}"}
+    is_today = last.date() == now.astimezone(BEIJING).date()
+    return Headline(_sentence(found.risk.points, found.risk.number, is_today=is_today) % facts, _tone(found, now))
+
+
+def _sentence(points: int, number: int, *, is_today: bool) -> str:
+    if points and is_today:
+        return ngettext(
+            "%(points)s point is lost by %(time)s today, Beijing time, if nobody acts.",
+            "%(points)s points are lost by %(time)s today, Beijing time, if nobody acts.",
+            points,
+        )
+    if points:
+        return ngettext(
+            "%(points)s point is lost by %(time)s tomorrow, Beijing time, if nobody acts.",
+            "%(points)s points are lost by %(time)s tomorrow, Beijing time, if nobody acts.",
+            points,
+        )
+    if is_today:
+        return ngettext(
+            "%(number)s deadline ends by %(time)s today, Beijing time. It costs no points.",
+            "%(number)s deadlines end by %(time)s today, Beijing time. They cost no points.",
+            number,
+        )
+    return ngettext(
+        "%(number)s deadline ends by %(time)s tomorrow, Beijing time. It costs no points.",
+        "%(number)s deadlines end by %(time)s tomorrow, Beijing time. They cost no points.",
+        number,
+    )
+
+
+def _tone(found: Forecast, now: datetime) -> str:
+    """Return the tone of what is due soon: danger while it costs points within a day."""
+    is_close = found.next_at is not None and found.next_at - now < timedelta(days=1)
+    return "danger" if found.risk and found.risk.points and is_close else "warn"
+
+
+def waiting(complaints: Standing, refunds: RefundStanding, found: Forecast, *, appealable: int) -> Iterable[Waiting]:
+    """Return what waits, kind by kind, in the order in which it presses."""
+    wanted = sum(
+        each.number
+        for each in [*(due for day in found.days for due in day.due.values()), *found.later]
+        if each.kind == Deadline.Kind.SUPPLEMENT
+    )
+    return (
+        Waiting(_("Complaints to handle"), complaints.pending, "complaints:list", "complaint"),
+        Waiting(
+            _("Complaints that were missed"), complaints.overdue, "complaints:list", "clock-missed", "due=overdue", True
+        ),
+        Waiting(_("Refunds due"), refunds.due, "refunds:list", "refund"),
+        Waiting(_("Refunds that are overdue"), refunds.overdue, "refunds:list", "clock-missed", "due=overdue", True),
+        Waiting(_("Appeals that need more evidence"), wanted, "appeals:list", "upload", "status=more_wanted"),
+        Waiting(_("Penalties that can be appealed"), appealable, "penalties:list", "appeal", "window=open"),
+    )
+
+
+def assigned_to(member: Membership, *, now: datetime) -> list[Complaint]:
+    """Return the pending complaints of a member that are due next."""
+    mine = Complaint.objects.filter(
+        assignee=member, merchant_id=member.merchant_id, status=Status.PENDING, handle_by__gte=now, is_history=False
+    )
+    return list(mine.select_related("mini_program").order_by("handle_by", "pk")[:MINE_SHOWN])

@@ -44,9 +44,14 @@ class GrantsForm(AnyModelForm):
     )
 
 
+VISITS = ("visited_at", "visit_before_ended_at")
+"""What the portal notes down by itself."""
+
+
 class MembershipInline(SuperusersOnly, AnyTabularInline):
     model = Membership
     form = GrantsForm
+    exclude = VISITS
     extra = 0
     raw_id_fields = ("merchant",)
 
@@ -115,6 +120,7 @@ class MembershipAdmin(SuperusersOnly, FastList):
     search_fields = ("user__username__startswith",)
     search_help_text = _("The beginning of a user name.")
     raw_id_fields = ("user", "merchant")
+    readonly_fields = VISITS
 
     @admin.display(description=_("grants"))
     def grant_words(self, membership: Membership) -> str:

@@ -41,14 +41,28 @@ def page_actor(request: HttpRequest, memberships: Sequence[Membership]) -> Actor
         return Actor(kind=ActorKind.STAFF, name=str(user), id=user.pk, grants=frozenset(user.get_all_permissions()))
     if not memberships:
         return Actor(kind=ActorKind.MEMBER, name=str(user), id=user.pk)
-    chosen = memberships[0]
+    return _acting(user, memberships[0])
+
+
+def member_now(user_id: int, merchant_id: int) -> Actor | None:
+    """Return a person as the member of a merchant that they are now; None when they are none any more.
+
+    For what is done later in somebody's name: what they may do is looked up again.
+    """
+    memberships = Membership.objects.select_related("merchant", "user")
+    found = memberships.filter(user_id=user_id, merchant_id=merchant_id, user__is_active=True, user__is_staff=False)
+    membership = found.first()
+    return _acting(membership.user, membership) if membership else None
+
+
+def _acting(user: User, membership: Membership) -> Actor:
     return Actor(
         kind=ActorKind.MEMBER,
         name=str(user),
         id=user.pk,
-        platform_id=chosen.merchant.platform_id,
-        merchant_id=chosen.merchant_id,
-        grants=chosen.effective_grants,
+        platform_id=membership.merchant.platform_id,
+        merchant_id=membership.merchant_id,
+        grants=membership.effective_grants,
     )
 
 

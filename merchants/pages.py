@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
+from http import HTTPStatus
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
@@ -46,7 +47,7 @@ def member_page(grant: Grant | None) -> Callable[[MemberView[P]], PageView[P]]:
         def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             request = cast("MemberRequest", request)
             if not request.actor:
-                return redirect_to_login(request.get_full_path())
+                return _sign_in(request)
             if request.actor.kind == ActorKind.STAFF:
                 return redirect("admin:index")
             if not request.memberships or (grant and grant not in request.actor.grants):
@@ -57,6 +58,22 @@ def member_page(grant: Grant | None) -> Callable[[MemberView[P]], PageView[P]]:
         return page
 
     return decorate
+
+
+def is_asked_by_script(request: HttpRequest) -> bool:
+    """Say whether a script of the portal asks, for itself and not to show a page."""
+    return request.headers.get("X-Requested-With") == "XMLHttpRequest"
+
+
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    """Ask to sign in, and lead back afterwards. A script must not take that page for an answer: it gets a 401."""
+    if is_asked_by_script(request):
+        return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
+    if request.htmx:  # type: ignore[attr-defined]  # put there by a middleware
+        page = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]  # as above
+        address = redirect_to_login(page).url
+        return HttpResponse(status=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": address})
+    return redirect_to_login(request.get_full_path())
 
 
 def no_access(request: PageRequest, grant: Grant | None) -> HttpResponse:

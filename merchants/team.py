@@ -201,6 +201,8 @@ def remove_member(membership_id: int, *, actor: Actor, now: datetime) -> None:
     _refuse_above(remover, member)
     if member.is_administrator:
         _refuse_last(member)
+    # Whoever is giving them a complaint at this moment is waited for: it becomes nobody's, like those before it.
+    Membership.objects.select_for_update().get(pk=member.pk)
     for invitation in open_invitations(member.merchant_id).filter(invited_by=member.user):
         _withdraw(invitation, actor=actor, now=now)
     _write(member.merchant_id, "remove", str(member.user), actor=actor, now=now, email=member.user.email)

@@ -1,6 +1,7 @@
 """Read events in the order in which their transactions can be known to be over, so that no reader misses one."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from django.db import connection
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from common.actors import Actor, ActorKind
 from common.errors import BadInput
-from notifications.models import Event
+from notifications.models import NEWS, Event
 
 OF_THE_FUND, FUND_GRANT = "fund.", "fund"
 """What moves in a guarantee fund is told to who may use it, for its merchant, and to nobody else."""
@@ -93,3 +94,13 @@ def oldest_open() -> int:
         cursor.execute(STILL_OPEN, [seen_open])
         (still_open,) = cursor.fetchone()
     return next_to_begin if still_open is None else min(next_to_begin, int(still_open))
+
+
+def news_since(merchant_id: int, since: datetime, *, limit: int) -> list[Event]:
+    """Return what others did at a merchant since a moment, up to `limit`, the newest first.
+
+    For people who look: an event whose transaction commits later than its moment says may be passed over once.
+    """
+    events = Event.objects.filter(merchant_id=merchant_id, name__in=NEWS, at__gt=since)
+    from_others = Q(payload__role__isnull=True) | Q(payload__role__in=("consumer", "platform"))
+    return list(events.filter(from_others).order_by("-at", "-pk")[:limit])

@@ -4,15 +4,19 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
 from common.counting import CAP, capped_count, count_words
 from common.keyset import Segment
 from common.policy import policy_at
+from common.wording import BEIJING
 from complaints.models import Complaint, HistoryLine
 from complaints.queries import start_of
 from complaints.reviews.record import RECENT, Tally
+from deadlines.forecast import DAYS, Due
+from deadlines.models import Deadline
 from penalties.models import Penalty
 from penalties.states import Kind, Status
 from refunds.models import RefundCase
@@ -85,14 +89,40 @@ def overdue_numbers(complaint_ids: Collection[int]) -> QuerySet[Penalty, int]:
     return Penalty.objects.filter(kind=Kind.REFUND_OVERDUE, subject_id__in=cases).values_list("pk", flat=True)
 
 
-def in_effect_count(merchant_id: int) -> int:
-    """Count the penalties of a merchant that are in effect, no further than one above the cap."""
-    return capped_count(Penalty.objects.filter(merchant_id=merchant_id, status=Status.IN_EFFECT))
-
-
 def waiting_count(merchant_id: int, *, now: datetime) -> int:
     """Count the penalties in effect whose window is open, no further than one above the cap."""
     return capped_count(Penalty.objects.filter(open_at(now), merchant_id=merchant_id, status=Status.IN_EFFECT))
+
+
+def windows_by_day(merchant_id: int, *, now: datetime) -> list[Due]:
+    """Count the appeal windows of penalties in effect that close within the days of the forecast, in one statement.
+
+    They carry no points: these are lost already. An index of the penalties finds them, for their clocks have none by
+    merchant.
+    """
+    last = now.astimezone(BEIJING).date() + timedelta(days=DAYS)
+    standing = Penalty.objects.filter(
+        open_at(now), merchant_id=merchant_id, status=Status.IN_EFFECT, appeal_by__lt=start_of(last)
+    )
+    days = standing.annotate(day=TruncDate("appeal_by", tzinfo=BEIJING)).values("day")
+    sums = days.annotate(number=Count("pk"), first_at=Min("appeal_by"), last_at=Max("appeal_by")).order_by("day")
+    return [Due(Deadline.Kind.APPEAL, row["day"], row["number"], 0, row["first_at"], row["last_at"]) for row in sums]
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Penalties that were issued after a moment: how many, no further than one above the cap, and what they cost."""
+
+    number: int
+    points: int
+    last_at: datetime | None
+
+
+def issued_since(merchant_id: int, since: datetime) -> Issued:
+    """Add up the penalties that a merchant got since a moment, in one statement."""
+    issued = Penalty.objects.filter(merchant_id=merchant_id, issued_at__gt=since).order_by("-issued_at", "-pk")
+    sums = issued[: CAP + 1].aggregate(number=Count("pk"), sum=Sum("points", default=0), last_at=Max("issued_at"))
+    return Issued(sums["number"], sums["sum"], sums["last_at"])
 
 
 @dataclass(slots=True)
