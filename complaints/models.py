@@ -5,12 +5,14 @@ merchant's own: no consumer, no platform and no API key sees it.
 """
 
 import pgtrigger
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from complaints.search import WAITING_LIMIT, ComplaintPairs, ComplaintWords
 from complaints.states import Status
 from evidence.models import Evidence, evidence_files
 from merchants.models import Membership, Merchant, MiniProgram, Platform, User
@@ -113,6 +115,15 @@ class Complaint(models.Model):
                 opclasses=BY_START,
                 condition=~Q(consumer_phone=""),
             ),
+            # For the search: words of three characters and more, and words of two. What is filed waits in the list of
+            # each, until a task puts it in its place: no request is to do that for thousands of others.
+            GinIndex(
+                F("merchant"),
+                OpClass(ComplaintWords(), name="gin_trgm_ops"),
+                name="complaint_by_words",
+                gin_pending_list_limit=WAITING_LIMIT,
+            ),
+            GinIndex(F("merchant"), ComplaintPairs(), name="complaint_by_pairs", gin_pending_list_limit=WAITING_LIMIT),
         ]
         triggers = [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)]
 
@@ -359,6 +370,13 @@ class Export(models.Model):
         CSV = "csv", "CSV"
         XLSX = "xlsx", "XLSX"
 
+    class Problem(models.TextChoices):
+        """Why an export failed."""
+
+        FILTERS = "filters", _("One of its filters does not exist any more. Filter the list anew, and export that.")
+        TOO_LONG = "too_long", _("More complaints match by now than fit into one file. Choose fewer days.")
+        BROKEN = "broken", _("It could not be made, although it was tried several times. Try again later.")
+
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", verbose_name=_("merchant"))
     user = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("user"))
     format = models.CharField(_("format"), max_length=8, choices=Format.choices)
@@ -369,6 +387,7 @@ class Export(models.Model):
     done = models.PositiveIntegerField(_("rows written"), default=0)
     file = models.FileField(_("file"), storage=evidence_files, max_length=200, blank=True)
     failures = models.PositiveSmallIntegerField(_("failures"), default=0)
+    problem = models.CharField(_("why it failed"), max_length=16, choices=Problem.choices, blank=True)
     asked_at = models.DateTimeField(_("asked at"))
     beaten_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
@@ -389,3 +408,40 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return f"{self.format} {self.asked_at:%Y-%m-%d %H:%M}"
+
+
+class BulkRun(models.Model):
+    """Something that a member did to many complaints. A preview has a key, and is one run however often it is sent."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", db_index=False, verbose_name=_("merchant"))
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False, verbose_name=_("user"))
+    key = models.CharField(_("key of the preview"), max_length=32)
+    wish = models.JSONField(_("what was to be done"))
+    started_at = models.DateTimeField(_("started at"))
+
+    class Meta:
+        verbose_name = _("bulk run")
+        verbose_name_plural = _("bulk runs")
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_bulk_run_per_preview")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.user_id}"
+
+
+class BulkRow(models.Model):
+    """What became of one complaint in a bulk run. `done` is empty until its turn has come."""
+
+    run = models.ForeignKey(BulkRun, models.CASCADE, related_name="rows", db_index=False, verbose_name=_("bulk run"))
+    complaint = models.ForeignKey(
+        Complaint, models.PROTECT, related_name="+", db_index=False, verbose_name=_("complaint")
+    )
+    done = models.BooleanField(_("done"), null=True, blank=True)
+    words = models.TextField(_("what was done, or why not"), blank=True)
+
+    class Meta:
+        verbose_name = _("row of a bulk run")
+        verbose_name_plural = _("rows of a bulk run")
+        constraints = [models.UniqueConstraint(fields=["run", "complaint"], name="one_row_per_complaint_and_bulk_run")]
+
+    def __str__(self) -> str:
+        return f"{self.complaint_id}: {self.words[:60]}"

@@ -32,6 +32,21 @@ app.conf.beat_schedule = {
         "schedule": 20.0,
         "options": {"expires": 19},
     },
+    "settle-search": {
+        "task": "complaints.tasks.settle_search",
+        "schedule": 10.0,
+        "options": {"expires": 9},
+    },
+    "make-exports": {
+        "task": "complaints.tasks.make_exports",
+        "schedule": 5.0,
+        "options": {"expires": 4},
+    },
+    "forget-exports": {
+        "task": "complaints.tasks.forget_exports",
+        "schedule": crontab(minute="*/10"),
+        "options": {"expires": 500},
+    },
     "forget-idempotent-requests": {
         "task": "merchants.tasks.forget_idempotent_requests",
         "schedule": crontab(minute="17", hour="*"),

@@ -1,0 +1,140 @@
+"""Find complaints by what a person types: a number from its start, or words of what the consumer wrote.
+
+A number has indexes of its own and comes first; only when no number of the merchant starts like this are words looked
+for. Words of three characters and more are found by their trigrams, words of two (most Chinese ones) by their pairs;
+both indexes begin with the merchant. What is compared is the text as `complaint_words` in the database writes it: full
+width made half, capitals made small.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.lookups import DataContains
+from django.db import connection, models
+from django.db.models import F, Func, Q, QuerySet
+from django.db.models.lookups import Contains
+
+NUMBERS = ("complaint_no", "trade_no", "merchant_order_no", "consumer_phone")
+LIMIT = 64
+"""Characters that are looked for at once; every number is shorter."""
+SHORTEST = 2
+"""Characters of the shortest word that is looked for: one is in nearly every complaint."""
+
+INDEXES = ("complaint_by_words", "complaint_by_pairs")
+WAITING_LIMIT = 16_384
+"""Kilobytes of new entries that wait beside each index, some thousands of complaints; a search reads through them."""
+COMMON = 20_000
+"""Complaints. A word that more of a merchant's hold is found sooner by reading them than through an index."""
+
+WORD = re.compile(r"[^\W_]+")
+HAN = re.compile("[\u4e00-\u9fff]+")
+NUMBER = re.compile(r"[!-~]*[0-9A-Za-z][!-~]*")
+"""Numbers are written in ASCII, whoever made them up, and have a figure or a letter."""
+
+
+class ComplaintWords(Func):
+    """The dispute type and the description of a complaint as they are searched. The indexes hold this very call."""
+
+    function = "complaint_words"
+    output_field = models.TextField()
+
+    def __init__(self, *expressions: Any, **extra: Any) -> None:
+        super().__init__(*(expressions or (F("dispute_type"), F("description"))), **extra)
+
+
+class ComplaintPairs(Func):
+    """Each two characters of a text that stand beside each other."""
+
+    function = "complaint_pairs"
+    output_field = ArrayField(models.TextField())
+
+    def __init__(self, *expressions: Any, **extra: Any) -> None:
+        super().__init__(*(expressions or (ComplaintWords(),)), **extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What was typed, as it is looked for."""
+
+    number: str
+    """Without the blanks with which numbers are pasted; empty when no number looks like this."""
+    words: tuple[str, ...]
+
+    @property
+    def is_too_short(self) -> bool:
+        """Whether there is something, and nothing of it can be looked for."""
+        return not self.words and len(self.number) < SHORTEST
+
+    @property
+    def is_in_words(self) -> bool:
+        """Whether words are meant. A common one stands in so many complaints that nobody waits for their number."""
+        return bool(self.words) and not any(map(str.isdigit, self.number))
+
+
+def understood(typed: str) -> Sought:
+    """Read what was typed. Signs part words and are not looked for; `%` and `_` mean nothing else than themselves."""
+    plain = unicodedata.normalize("NFKC", typed.replace("\0", " "))[: 2 * LIMIT]
+    number = "".join(plain.split())
+    words = dict.fromkeys(word for word in WORD.findall(plain.lower()) if len(word) >= SHORTEST)
+    return Sought(number if NUMBER.fullmatch(number) and len(number) <= LIMIT else "", tuple(words))
+
+
+def matching(complaints: QuerySet[Any], typed: str) -> Q:
+    """Return the condition for what was typed, among these complaints: what can be looked for, or else nothing."""
+    sought = understood(typed)
+    by_number = starts_with(sought.number) if len(sought.number) >= SHORTEST else None
+    if by_number is not None and complaints.filter(by_number).exists():
+        # A number is meant when it has a digit; letters alone may begin a number and be a word as well.
+        is_number = not sought.words or any(map(str.isdigit, sought.number))
+        return by_number if is_number else by_number | _holds_all(complaints, sought.words)
+    return _holds_all(complaints, sought.words) if sought.words else Q(pk__in=())
+
+
+def _holds_all(complaints: QuerySet[Any], words: Sequence[str]) -> Q:
+    return reduce(and_, (holds(complaints, word) for word in words))
+
+
+def starts_with(text: str) -> Q:
+    """Match complaints one of whose numbers is this text or starts with it. Each alternative has its own index."""
+    conditions = Q()
+    for name in NUMBERS:
+        # The indexes leave out empty values; only a condition that says so may use them.
+        conditions |= Q(**{f"{name}__startswith": text}) & ~Q(**{name: ""})
+    return conditions
+
+
+def settle() -> int:
+    """Put what was filed lately in its place in the indexes, and return how many pages of it there were."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(gin_clean_pending_list(name::regclass)) FROM unnest(%s) AS name", [list(INDEXES)])
+        return int(cursor.fetchone()[0])
+
+
+def holds(complaints: QuerySet[Any], word: str) -> Q:
+    """Match those of these complaints whose text holds this word, which is in small letters.
+
+    For a word of three characters and more the planner weighs the index against reading in the order of the list: its
+    trigrams and the text are one condition. For one of two it cannot, so the choice is made here.
+    """
+    if len(word) > SHORTEST:
+        return Q(Contains(ComplaintWords(), word))
+    by_pairs = complaints.filter(DataContains(ComplaintPairs(), [word])).order_by().values("pk")
+    if _expected(by_pairs) <= COMMON:
+        # Distinct, so that the planner looks this up for itself: rare words it takes for less rare than they are.
+        return Q(pk__in=by_pairs.distinct())
+    if HAN.fullmatch(word):
+        # What `complaint_words` does to a text leaves these characters alone; without it a row costs a fifth.
+        return Q(description__contains=word) | Q(dispute_type__contains=word)
+    return Q(Contains(ComplaintWords(), word))
+
+
+def _expected(rows: QuerySet[Any, Any]) -> int:
+    """Return how many rows the planner expects, from what it knows of the most common pairs."""
+    return int(json.loads(rows.explain(format="json"))[0]["Plan"]["Plan Rows"])
