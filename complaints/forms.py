@@ -1,6 +1,5 @@
-"""What merchants type about complaints: filters of the list, a handling, a message."""
+"""What merchants type about complaints: a handling, a message, an internal note."""
 
-from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,94 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from common.actors import Actor
 from complaints.methods import NEEDS, NOTE_LIMIT, HandlingInput, problems
 from complaints.models import Complaint, Method
-from complaints.queries import OVERDUE, Wanted
 from complaints.services import MESSAGE_LIMIT
-from complaints.states import Status
+from complaints.workspace.notes import NOTE_LIMIT as INTERNAL_LIMIT
+from complaints.workspace.typed import Typed
 from evidence.forms import KeepsPictures, PicturesField
-from merchants.models import MiniProgram
-
-ALL = "all"
-
-
-class FilterForm(forms.Form):
-    """What the list of complaints is narrowed to. Nothing is required; a search looks at every status."""
-
-    q = forms.CharField(
-        label=_("Search"),
-        max_length=64,
-        required=False,
-        widget=forms.TextInput(
-            attrs={"type": "search", "placeholder": _("Complaint, trade or order number, or phone, from its start")}
-        ),
-    )
-    status = forms.MultipleChoiceField(
-        label=_("Status"),
-        choices=[*Status.choices, (ALL, _("all"))],
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-    )
-    mini_program = forms.ModelChoiceField(
-        MiniProgram.objects.none(), label=_("Mini program"), required=False, empty_label=_("any")
-    )
-    dispute_type = forms.CharField(label=_("Dispute type"), max_length=200, required=False)
-    protection = forms.ChoiceField(
-        label=_("Advance protection"),
-        choices=[("", _("any")), ("yes", _("with advance protection")), ("no", _("without"))],
-        required=False,
-    )
-    due = forms.ChoiceField(
-        label=_("Due"),
-        choices=[
-            ("", _("any time")),
-            (OVERDUE, _("missed, still pending")),
-            ("6", _("within 6 hours")),
-            ("24", _("within 24 hours")),
-            ("48", _("within 48 hours")),
-        ],
-        required=False,
-    )
-    filed_from = forms.DateField(
-        label=_("Filed from"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
-    filed_to = forms.DateField(
-        label=_("Filed to"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
-
-    def __init__(self, given: QueryDict, *, merchant_id: int) -> None:
-        super().__init__(given, auto_id="filter_%s")
-        programs: forms.ModelChoiceField[MiniProgram] = self.fields["mini_program"]  # type: ignore[assignment]
-        programs.queryset = MiniProgram.objects.filter(merchant_id=merchant_id).order_by("name", "pk")
-
-    def clean_q(self) -> str:
-        """Numbers are pasted with blanks around and inside them; they have none."""
-        return "".join(str(self.cleaned_data["q"]).split())
-
-    def clean(self) -> dict[str, Any]:
-        first, last = self.cleaned_data.get("filed_from"), self.cleaned_data.get("filed_to")
-        if first and last and first > last:
-            self.add_error("filed_to", _("This day lies before the first one."))
-        return self.cleaned_data
-
-    def statuses(self) -> Collection[str]:
-        """Return the chosen statuses: what is pending without a choice, everything for a search without a choice."""
-        chosen = self.cleaned_data["status"]
-        if ALL in chosen or (not chosen and self.cleaned_data["q"]):
-            return Status.values
-        return list(dict.fromkeys(chosen)) or [Status.PENDING.value]
-
-    def wanted(self) -> Wanted:
-        """Return the filters of a valid form."""
-        cleaned = self.cleaned_data
-        program: MiniProgram | None = cleaned["mini_program"]
-        return Wanted(
-            search=cleaned["q"],
-            mini_program_id=program.pk if program else None,
-            dispute_type=cleaned["dispute_type"],
-            advance_protection={"yes": True, "no": False}.get(cleaned["protection"]),
-            due_within=cleaned["due"],
-            filed_from=cleaned["filed_from"],
-            filed_to=cleaned["filed_to"],
-        )
+from evidence.queries import visible_to as visible_evidence
 
 
 class YuanField(forms.DecimalField):
@@ -129,7 +45,22 @@ class ProseField(forms.CharField):
         return super().to_python(value.replace("\r\n", "\n") if isinstance(value, str) else value)
 
 
-class HandlingForm(KeepsPictures, forms.Form):
+PASTING = _("A screenshot can be pasted while you write here, or dropped anywhere on this form.")
+
+
+class TakesUp(KeepsPictures):
+    """A form that can start from what was typed before; it comes before `forms.Form`."""
+
+    def take_up(self, typed: Typed, actor: Actor) -> None:
+        """Start from what was typed, before the form is shown; pictures that are gone are left out."""
+        self.initial = {**self.initial, **typed.fields}
+        pictures = self.fields["pictures"]
+        if typed.pictures and isinstance(pictures, PicturesField):
+            found = {each.token: each for each in visible_evidence(actor).filter(token__in=typed.pictures)}
+            pictures.kept = [found[token] for token in typed.pictures if token in found]
+
+
+class HandlingForm(TakesUp, forms.Form):
     """How the complaint was handled. What a way does not ask for is ignored: it may be left from another choice."""
 
     method = forms.ChoiceField(
@@ -151,7 +82,7 @@ class HandlingForm(KeepsPictures, forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 4}),
     )
-    pictures = PicturesField(required=False)
+    pictures = PicturesField(required=False, help_text=PASTING)
 
     def __init__(self, *args: Any, complaint: Complaint, actor: Actor, now: datetime, **options: Any) -> None:
         whose = {"platform_id": complaint.platform_id, "merchant_id": complaint.merchant_id}
@@ -161,8 +92,6 @@ class HandlingForm(KeepsPictures, forms.Form):
     @property
     def typed_amount(self) -> Decimal | None:
         """The amount that was typed, also when the handling was refused because of it; None when it is none."""
-        if not self.is_bound:
-            return None
         try:
             typed: Decimal | None = YuanField(required=False).clean(self["refund_amount"].value())
         except ValidationError:
@@ -189,14 +118,35 @@ class HandlingForm(KeepsPictures, forms.Form):
         )
 
 
-class MessageForm(KeepsPictures, forms.Form):
+class MessageForm(TakesUp, forms.Form):
     """A message to the other side, with pictures or of pictures alone."""
 
     text = ProseField(
-        label=_("Message"), max_length=MESSAGE_LIMIT, required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Message"),
+        max_length=MESSAGE_LIMIT,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "data-key": "r"}),
     )
-    pictures = PicturesField(required=False)
+    pictures = PicturesField(required=False, help_text=PASTING)
 
     def __init__(self, *args: Any, complaint: Complaint, actor: Actor, now: datetime, **options: Any) -> None:
         whose = {"platform_id": complaint.platform_id, "merchant_id": complaint.merchant_id}
         super().__init__(*args, actor=actor, now=now, auto_id="message_%s", **whose, **options)
+
+
+class NoteForm(forms.Form):
+    """What only the members of the merchant read."""
+
+    text = ProseField(
+        label=_("Internal note"),
+        max_length=INTERNAL_LIMIT,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "data-key": "i"}),
+    )
+
+    def __init__(self, given: QueryDict | None = None) -> None:
+        super().__init__(given, auto_id="note_%s")
+
+    def take_up(self, typed: Typed) -> None:
+        """Start from what was typed, before the form is shown."""
+        self.initial = {**self.initial, **typed.fields}

@@ -1,6 +1,6 @@
 """The six ways of handling, and what each needs. An upper app that can refund registers itself as a way's payer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
-from common.errors import BadInput, IllegalMove, PortalError
+from common.errors import BadInput, IllegalMove, PortalError, Sentence
 from complaints.models import REFUNDING, Complaint, Handling, Method
 from evidence.models import Evidence
 
@@ -60,6 +60,10 @@ class HandlingInput:
     evidence: tuple[Evidence, ...] = ()
 
 
+Foreseen = tuple[Complaint, Decimal]
+"""A refund that may be made: about which complaint, and how much."""
+
+
 class Payer(Protocol):
     """Pays a refund as part of handling, or records that it was paid."""
 
@@ -69,6 +73,10 @@ class Payer(Protocol):
 
     def pay(self, handling: Handling, amount: Decimal, *, actor: Actor, now: datetime) -> None:
         """Move the money. Refuses with a `PortalError`, and moves nothing, when it cannot."""
+        ...
+
+    def foresee(self, refunds: Sequence[Foreseen], *, now: datetime) -> list[Sentence | None]:
+        """Say what would hinder each of these refunds of one merchant, if they were made now, one after another."""
         ...
 
 
@@ -95,6 +103,12 @@ def pay(handling: Handling, given: HandlingInput, *, actor: Actor, now: datetime
         payer.pay(handling, given.refund_amount, actor=actor, now=now)
 
 
+def foresee(method: str, refunds: Sequence[Foreseen], *, now: datetime) -> list[Sentence | None]:
+    """Say what would hinder each of these refunds of one merchant, if they were made now, one after another."""
+    payer = _payers.get(method)
+    return payer.foresee(refunds, now=now) if payer is not None and refunds else [None] * len(refunds)
+
+
 def check(complaint: Complaint, given: HandlingInput) -> None:
     """Refuse a handling that lacks what its way needs, with the first of its `problems`."""
     for problem in problems(complaint, given):
@@ -110,6 +124,11 @@ def problems(complaint: Complaint, given: HandlingInput) -> Iterator[PortalError
     if refusal is not None:
         yield IllegalMove(refusal, field="method")
         return
+    yield from lacks(complaint, given)
+
+
+def lacks(complaint: Complaint, given: HandlingInput) -> Iterator[PortalError]:
+    """Yield what a handling in a way that can be chosen lacks, without asking the database."""
     need = NEEDS[given.method]
     if given.method in REFUNDING:
         yield from _amount_problems(complaint, given.refund_amount)

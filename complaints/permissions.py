@@ -1,6 +1,7 @@
 """Which complaints an actor sees, and which moves are theirs."""
 
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet, Value
+from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor, ActorKind
@@ -15,6 +16,8 @@ CONSUMER_SIDE = (ActorKind.CONSUMER, ActorKind.PLATFORM)
 WHO_MAY: dict[str, tuple[ActorKind, ...]] = {
     "file": (ActorKind.PLATFORM,),
     "handle": MERCHANT_SIDE,
+    # What members arrange among themselves: assignments, notes, replies. No program has a part in it.
+    "arrange": (ActorKind.MEMBER,),
     "leave_message": (*MERCHANT_SIDE, *CONSUMER_SIDE, ActorKind.STAFF),
     "confirm": CONSUMER_SIDE,
     "contest": CONSUMER_SIDE,
@@ -27,7 +30,8 @@ def visible_to(actor: Actor) -> QuerySet[Complaint]:
     """Return the complaints that exist for this actor; what belongs to another merchant or platform does not."""
     complaints = Complaint.objects.all()
     if actor.kind in MERCHANT_SIDE and Grant.VIEW in actor.grants:
-        return complaints.filter(merchant_id=actor.own_merchant_id)
+        # A bigint, as the column is one: the indexes of the search compare it with nothing else.
+        return complaints.filter(merchant_id=Cast(Value(actor.own_merchant_id), BigIntegerField()))
     if actor.kind == ActorKind.PLATFORM:
         return complaints.filter(platform_id=actor.own_platform_id)
     if actor.kind in (ActorKind.STAFF, ActorKind.SYSTEM):

@@ -1,8 +1,11 @@
 """Read complaints: the list with its tabs and filters, what is due, and one complaint with all that belongs to it."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import reduce
+from operator import or_
 
 from django.db.models import Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
@@ -13,12 +16,15 @@ from common.keyset import Segment
 from common.numbers import BEIJING
 from complaints.models import Complaint, Message
 from complaints.permissions import visible_to
+from complaints.search import matching
 from complaints.states import Status
 from deadlines.models import Deadline
 from evidence.models import Evidence
 
-SEARCHED = ("complaint_no", "trade_no", "merchant_order_no", "consumer_phone")
 OVERDUE = "overdue"
+LOOKED_AT = 500
+"""So many of the latest complaints tell which dispute types a merchant has; all of them would be too many to ask."""
+SHOWN_TYPES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +32,15 @@ class Wanted:
     """What a list is narrowed to; what is empty narrows nothing. The days are Beijing's, and both are included."""
 
     search: str = ""
-    mini_program_id: int | None = None
-    dispute_type: str = ""
+    mini_program_ids: tuple[int, ...] = ()
+    dispute_types: tuple[str, ...] = ()
+    """Parts of what the consumer chose or wrote; one of them is enough."""
+    assignee_ids: tuple[int, ...] = ()
+    or_nobodys: bool = False
+    """Also, or only, what is assigned to nobody."""
     advance_protection: bool | None = None
-    due_within: str = ""
-    """`overdue`, or a number of hours."""
+    due: tuple[str, ...] = ()
+    """Each `overdue`, a number of hours, or a day; one of them is enough."""
     filed_from: date | None = None
     filed_to: date | None = None
 
@@ -42,18 +52,19 @@ def narrowed(complaints: QuerySet[Complaint], wanted: Wanted, *, now: datetime) 
     """Return those complaints that are wanted."""
     conditions = Q()
     if wanted.search:
-        conditions &= starts_with(wanted.search)
-    if wanted.mini_program_id is not None:
-        conditions &= Q(mini_program_id=wanted.mini_program_id)
-    if wanted.dispute_type:
-        conditions &= Q(dispute_type__icontains=wanted.dispute_type)
+        conditions &= matching(complaints, wanted.search)
+    if wanted.mini_program_ids:
+        conditions &= Q(mini_program_id__in=wanted.mini_program_ids)
+    if wanted.dispute_types:
+        conditions &= _any(Q(dispute_type__icontains=text) for text in wanted.dispute_types)
+    if wanted.assignee_ids or wanted.or_nobodys:
+        whose = [Q(assignee_id__in=wanted.assignee_ids)] if wanted.assignee_ids else []
+        conditions &= _any([*whose, Q(assignee=None)] if wanted.or_nobodys else whose)
     if wanted.advance_protection is not None:
         conditions &= Q(advance_protection=wanted.advance_protection)
-    if wanted.due_within == OVERDUE:
-        conditions &= Q(status=Status.PENDING, handle_by__lt=now)
-    elif wanted.due_within:
-        within = timedelta(hours=int(wanted.due_within))
-        conditions &= Q(status=Status.PENDING, handle_by__gte=now, handle_by__lte=now + within)
+    if wanted.due:
+        # What was taken in as history has no clock, whatever the law of its time would have said.
+        conditions &= Q(status=Status.PENDING, is_history=False) & _any(_due(each, now) for each in wanted.due)
     if wanted.filed_from:
         conditions &= Q(filed_at__gte=start_of(wanted.filed_from))
     if wanted.filed_to:
@@ -61,13 +72,18 @@ def narrowed(complaints: QuerySet[Complaint], wanted: Wanted, *, now: datetime) 
     return complaints.filter(conditions)
 
 
-def starts_with(text: str) -> Q:
-    """Match complaints one of whose numbers is this text or starts with it. Each alternative has its own index."""
-    conditions = Q()
-    for name in SEARCHED:
-        # The indexes leave out empty values; only a condition that says so may use them.
-        conditions |= Q(**{f"{name}__startswith": text}) & ~Q(**{name: ""})
-    return conditions
+def _any(conditions: Iterable[Q]) -> Q:
+    return reduce(or_, conditions)
+
+
+def _due(due: str, now: datetime) -> Q:
+    """Match what is overdue, due within a number of hours, or due on a day in Beijing."""
+    if due == OVERDUE:
+        return Q(handle_by__lt=now)
+    if "-" in due:
+        day = date.fromisoformat(due)
+        return Q(handle_by__gte=start_of(day), handle_by__lt=start_of(day + timedelta(days=1)))
+    return Q(handle_by__gte=now, handle_by__lte=now + timedelta(hours=int(due)))
 
 
 def start_of(day: date) -> datetime:
@@ -82,7 +98,7 @@ def end_of_today(now: datetime) -> datetime:
 
 def segments(complaints: QuerySet[Complaint], statuses: Collection[str]) -> list[Segment[Complaint]]:
     """Return the list in its order: what is pending by its deadline, then the others, newest first."""
-    rows = complaints.select_related("mini_program", "handling")
+    rows = complaints.select_related("mini_program", "handling", "assignee__user")
     found: list[Segment[Complaint]] = []
     if Status.PENDING in statuses:
         found.append(Segment(rows.filter(status=Status.PENDING), "handle_by"))
@@ -92,6 +108,12 @@ def segments(complaints: QuerySet[Complaint], statuses: Collection[str]) -> list
     elif others:
         found.append(Segment(rows.filter(status__in=others), "-filed_at"))
     return found
+
+
+def usual_dispute_types(complaints: QuerySet[Complaint]) -> list[str]:
+    """Return the dispute types that stand most often among the latest complaints, by name."""
+    latest = complaints.order_by("-filed_at", "-pk").values_list("dispute_type", flat=True)[:LOOKED_AT]
+    return sorted(name for name, _number in Counter(latest).most_common(SHOWN_TYPES))
 
 
 def status_counts(complaints: QuerySet[Complaint]) -> dict[str, int]:
@@ -160,9 +182,3 @@ def with_everything(actor: Actor) -> QuerySet[Complaint]:
             "history",
         )
     )
-
-
-def clocks_of(complaint: Complaint) -> dict[str, Deadline]:
-    """Return the clocks of the complaint itself that run, by kind: the one to handle it, and the one to finish it."""
-    kinds = (Deadline.Kind.HANDLE, Deadline.Kind.FINISH)
-    return {clock.kind: clock for clock in Deadline.objects.filter(kind__in=kinds, subject_id=complaint.pk)}

@@ -63,7 +63,7 @@ def handle(complaint_id: int, given: HandlingInput, *, actor: Actor, now: dateti
         actor_id=actor.id,
         actor_name=actor.name,
     )
-    handling.evidence.set(given.evidence)
+    handling.evidence.add(*given.evidence)
     _move(complaint, "handle", target, actor=actor, now=now, method=given.method, in_time=handling.in_time)
     methods.pay(handling, given, actor=actor, now=now)
     if refunds:
@@ -92,7 +92,7 @@ def leave_message(
     message = Message.objects.create(
         complaint=complaint, role=ROLES[actor.kind], actor_id=actor.id, actor_name=actor.name, text=text, at=now
     )
-    message.evidence.set(evidence)
+    message.evidence.add(*evidence)
     emit(
         "complaint.message_left",
         merchant_id=complaint.merchant_id,

@@ -93,6 +93,12 @@ def timeline(complaint: Complaint) -> list[Entry]:
     return entries[::-1]
 
 
+def who_and_what(line: HistoryLine) -> tuple[str, str]:
+    """Return who made one move, as a merchant may know them, and its sentence."""
+    role = _role(line)
+    return _name(line.complaint, role, line.actor_name), _sentence(line)
+
+
 ABOUT: dict[tuple[str, str], Promise] = {
     ("submit", "handling"): gettext_lazy("Asked support staff to rule that no refund is due."),
     ("accept", "handling"): gettext_lazy("Ruled that no refund is due."),
@@ -126,8 +132,12 @@ def _is_told_by_another(line: HistoryLine) -> bool:
     return (line.noun, line.verb) == ("no_refund_claim", "submit") and line.detail.get("about") != "handling"
 
 
+def _role(line: HistoryLine) -> str:
+    return ROLES.get(line.actor_kind) or SPOKEN_FOR.get(line.verb, CONSUMER)
+
+
 def _of_line(complaint: Complaint, line: HistoryLine) -> Entry:
-    role = ROLES.get(line.actor_kind) or SPOKEN_FOR.get(line.verb, CONSUMER)
+    role = _role(line)
     handling = handling_of(complaint) if (line.noun, line.verb) == ("complaint", "handle") else None
     return Entry(
         at=line.at,

@@ -1,33 +1,63 @@
 """The merchant page with the list of complaints."""
 
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from common.counting import count_words
 from common.keyset import BadCursor, Page, keyset_page
-from complaints.forms import ALL, FilterForm
+from complaints.clocks import clocks_by_complaint
+from complaints.filters import ALL, VIEW, FilterForm, opened
+from complaints.models import SavedView
 from complaints.permissions import may, visible_to
-from complaints.queries import narrowed, points_of, segments, status_counts
+from complaints.queries import narrowed, segments, status_counts, usual_dispute_types
+from complaints.search import understood
 from complaints.states import Status
+from complaints.workspace.saved_views import views_of
 from merchants.models import Grant
 from merchants.pages import MemberRequest, member_page
+
+EVERYBODYS = (
+    (gettext_lazy("Assigned to me"), "assignee=me"),
+    (gettext_lazy("Assigned to nobody"), "assignee=nobody"),
+    (gettext_lazy("Due within a day"), "due=overdue&due=24"),
+)
+"""Views that need not be saved: each member has them."""
 
 
 @require_safe
 @member_page(Grant.VIEW)
 def complaint_list(request: MemberRequest) -> HttpResponse:
     """List complaints by status, narrowed by filters: what is pending by its deadline, then the others newest first."""
-    form = FilterForm(request.GET, merchant_id=request.merchant.pk)
-    context: dict[str, Any] = {"form": form, "now": request.now, "page": Page(rows=[], previous=None, next=None)}
+    actor = request.actor
+    if request.GET.get(VIEW):
+        form, left_out = opened(request.GET, actor=actor)
+    else:
+        form, left_out = FilterForm(request.GET, actor=actor), []
+    views = _views(form, list(views_of(actor)))
+    context: dict[str, Any] = {
+        "form": form,
+        "left_out": left_out,
+        "chips": form.chips(),
+        "views": views,
+        "current_view": next((view for view in views if view.is_current), None),
+        "query": form.kept().urlencode(),
+        "types": _types(form, usual_dispute_types(visible_to(actor))),
+        "now": request.now,
+        "page": Page(rows=[], previous=None, next=None),
+        "may_handle": may(actor, "handle"),
+        "people": [each for each in form.people if each.may_work],
+    }
     if form.is_valid():
-        complaints = narrowed(visible_to(request.actor), form.wanted(), now=request.now)
-        counts = status_counts(complaints)
+        complaints = narrowed(visible_to(actor), form.wanted(), now=request.now)
+        counts = {} if understood(form.wanted().search).is_in_words else status_counts(complaints)
         statuses = form.statuses()
         try:
             page = keyset_page(segments(complaints, statuses), cursor=request.GET.get("cursor", ""))
@@ -36,27 +66,26 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
             page = keyset_page(segments(complaints, statuses))
         context |= {
             "page": page,
-            "points": points_of(page.rows),
-            "tabs": _tabs(request.GET, statuses, counts),
-            "total": count_words(sum(counts[status] for status in statuses)),
+            "clocks": clocks_by_complaint([each.pk for each in page.rows]),
+            "tabs": _tabs(form, statuses, counts, request.GET.get(VIEW, "")),
+            "total": count_words(sum(counts[status] for status in statuses)) if counts else "",
             "narrowed": bool(form.wanted()),
-            "has_filters": bool(replace(form.wanted(), search="")) or len(form.cleaned_data["status"]) > 1,
             "only_pending": list(statuses) == [Status.PENDING],
-            "may_handle": may(request.actor, "handle"),
         }
     else:
-        context["tabs"] = _tabs(request.GET, (), {})
+        context["tabs"] = _tabs(form, (), {}, "")
     return render(request, "complaints/list.html", context)
 
 
-def _tabs(given: QueryDict, chosen: Any, counts: dict[str, int]) -> list[dict[str, Any]]:
+def _tabs(form: FilterForm, chosen: Collection[str], counts: dict[str, int], view: str) -> list[dict[str, Any]]:
     """Return a tab for each status and one for all, each keeping the other filters."""
     everything = len(chosen) == len(Status)
     tabs = []
     for status in [*Status, None]:
-        parameters = given.copy()
-        parameters.pop("cursor", None)
+        parameters = form.kept()
         parameters.setlist("status", [status.value if status else ALL])
+        if view:
+            parameters[VIEW] = view
         count = (counts.get(status.value) if status else sum(counts.values())) if counts else None
         tabs.append(
             {
@@ -67,3 +96,43 @@ def _tabs(given: QueryDict, chosen: Any, counts: dict[str, int]) -> list[dict[st
             }
         )
     return tabs
+
+
+def _types(form: FilterForm, usual: list[str]) -> list[tuple[str, bool]]:
+    """Return the dispute types to choose from, and whether each is chosen; also those that somebody typed."""
+    chosen = form.chosen("dispute_type")
+    return [(name, name in chosen) for name in dict.fromkeys([*usual, *chosen])]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownView:
+    """A view as the list shows it: what it leads to, and whether it is the one that is open."""
+
+    name: str
+    query: str
+    is_current: bool
+    has_changed: bool = False
+    """It is open, and its filters are others by now."""
+    saved: SavedView | None = None
+
+
+def _views(form: FilterForm, saved: list[SavedView]) -> list[ShownView]:
+    """Return the views of everybody, then those that were saved."""
+    shown = _as_sets(form.kept())
+    number = form.given.get(VIEW, "")
+    is_open = any(str(view.pk) == number for view in saved)
+    views = [
+        ShownView(str(name), query, is_current=not is_open and _as_sets(QueryDict(query)) == shown)
+        for name, query in EVERYBODYS
+    ]
+    for view in saved:
+        query = QueryDict(view.query, mutable=True)
+        is_current = str(view.pk) == number
+        has_changed = is_current and _as_sets(query) != shown
+        query[VIEW] = str(view.pk)
+        views.append(ShownView(view.name, query.urlencode(), is_current, has_changed, view))
+    return views
+
+
+def _as_sets(query: QueryDict) -> dict[str, set[str]]:
+    return {name: set(map(str, values)) for name, values in query.lists()}

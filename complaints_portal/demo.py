@@ -19,7 +19,7 @@ from complaints import services
 from complaints.intake import Filing, HandledElsewhere, file_complaint, file_complaints
 from complaints.methods import HandlingInput
 from complaints.models import REFUNDING, Complaint, Method
-from complaints_portal import demo_appeals, demo_cases, demo_refunds
+from complaints_portal import demo_appeals, demo_cases, demo_refunds, demo_workspace
 from complaints_portal.demo_cases import DIGITAL, FRUIT, FRUIT_LIFE, HOME, Case, Step
 from complaints_portal.demo_pictures import draw
 from deadlines.sweeping import registered_kinds, run_sweep
@@ -91,7 +91,21 @@ def seed(*, now: datetime) -> str:
     _ask_and_invite(platform, now)
     key, text = new_api_key("云集投诉中心", platform=platform, now=now)
     _Past(platform, actor_of(key), now).play()
+    _furnish(platform, now)
     return text
+
+
+def _furnish(platform: Platform, now: datetime) -> None:
+    """Let the members of one merchant set up how they work."""
+    merchant = Merchant.objects.get(platform=platform, name="青禾鲜果")
+    at = now - timedelta(days=9)
+
+    def draw_one(kind: str, actor: Actor) -> tuple[Evidence, ...]:
+        picture = draw(kind, 1)
+        return tuple(keep_pictures([picture], platform_id=platform.pk, merchant_id=merchant.pk, actor=actor, now=at))
+
+    boss, colleague = _as_member(merchant, "administrator"), _as_member(merchant, "handler")
+    demo_workspace.furnish(merchant.pk, boss, colleague, draw=draw_one, now=now)
 
 
 def _make_login(login: Login, platform: Platform) -> None:

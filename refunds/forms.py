@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
 from common.counting import count_words
-from complaints.forms import ALL, ProseField, YuanField
+from complaints.filters import ALL
+from complaints.forms import ProseField, YuanField
 from evidence.forms import KeepsPictures, PicturesField
 from merchants.models import MiniProgram
 from refunds.claims import TEXT_LIMIT

@@ -193,7 +193,7 @@ def pay_for_handling(handling: Handling, amount: Decimal, channel: str, *, actor
         field="refund_amount",
         number_field="refund_reference",
     )
-    made.evidence.set(handling.evidence.all())
+    made.evidence.add(*handling.evidence.all())
     return _begin(made, "record", actor=actor, now=now)
 
 

@@ -6,8 +6,11 @@ from typing import Any
 from django import template
 from django.urls import reverse
 
+from common.wording import initials
+from complaints.filters import ALL, FilterForm
 from complaints.models import Complaint
-from complaints.states import Status
+from complaints.strip import strip
+from deadlines.models import Deadline
 from evidence.forms import KeptPicture
 from evidence.models import Evidence
 
@@ -28,16 +31,32 @@ def of(found: Mapping[Any, Any], complaint: Complaint) -> Any:
     return found.get(complaint.pk)
 
 
-@register.inclusion_tag("complaints/_clock.html", takes_context=True)
-def handling_clock(context: template.Context, complaint: Complaint, *, large: bool = False) -> dict[str, Any]:
-    """The clock of a complaint: it runs while the complaint is pending, and stands when it was handled or ended."""
-    handling = getattr(complaint, "handling", None)
-    ended_at = complaint.ended_at
+@register.inclusion_tag("complaints/_clocks.html", takes_context=True)
+def clock_strip(
+    context: template.Context, complaint: Complaint, clocks: Iterable[Deadline] | None, penalty: Any = None
+) -> dict[str, Any]:
+    """Every clock of a complaint: {% clock_strip complaint clocks %}, with what `clocks_by_complaint` found for it.
+
+    With the penalty for not handling it, where the page knows it, the strip says what was lost.
+    """
+    lost = None if penalty is None else 0 if penalty.status == "revoked" else penalty.points
+    return {"lines": strip(complaint, clocks or (), now=context["now"], lost=lost), "now": context["now"]}
+
+
+@register.inclusion_tag("complaints/_filter_menu.html")
+def filter_menu(form: FilterForm, name: str) -> dict[str, Any]:
+    """A filter of which several values can be chosen: {% filter_menu form "status" %}."""
+    options = form.options(name)
     return {
-        "complaint": complaint,
-        "ended_first": handling is None and ended_at is not None and ended_at <= complaint.handle_by,
-        "is_pending": complaint.status == Status.PENDING,
-        "stopped_at": handling.handled_at if handling else ended_at,
-        "large": large,
-        "now": context["now"],
+        "name": name,
+        "label": form.fields[name].label,
+        "options": options,
+        "number": sum(option.is_chosen for option in options) if ALL not in form.chosen(name) else 0,
+        "errors": form[name].errors,
     }
+
+
+@register.inclusion_tag("complaints/_avatar.html")
+def avatar(name: str, *, is_self: bool = False) -> dict[str, Any]:
+    """The initials of a member in a disc; the name itself stands beside it."""
+    return {"initials": initials(name), "is_self": is_self}

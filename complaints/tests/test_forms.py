@@ -6,8 +6,11 @@ import pytest
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from complaints.forms import FilterForm, HandlingForm, MessageForm
+from common.actors import Actor, ActorKind
+from complaints.filters import FilterForm
+from complaints.forms import HandlingForm, MessageForm
 from complaints.models import Complaint
+from complaints.search import understood
 from complaints.states import Status
 from complaints.tests.factories import file_at, make_program, member_actor, moment
 from complaints.tests.pages import picture
@@ -19,7 +22,8 @@ NOON = moment("2026-03-10T12:00+08:00")
 
 
 def filters(query: str, merchant_id: int = 0) -> FilterForm:
-    form = FilterForm(QueryDict(query), merchant_id=merchant_id)
+    actor = Actor(kind=ActorKind.MEMBER, name="Li Lei", id=1, merchant_id=merchant_id)
+    form = FilterForm(QueryDict(query), actor=actor)
     form.is_valid()
     return form
 
@@ -78,7 +82,7 @@ def test_another_merchants_mini_program_is_no_filter():
 
 
 def test_blanks_in_a_pasted_number_do_not_count():
-    assert filters("q=+138 1234%0A 5678 ").wanted().search == "13812345678"
+    assert understood(filters("q=+138 1234%0A 5678 ").wanted().search).number == "13812345678"
 
 
 @pytest.mark.parametrize(

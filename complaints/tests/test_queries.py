@@ -124,8 +124,8 @@ def test_due_within_looks_at_pending_ones_from_this_very_moment_to_the_very_end(
         file_at(filed_at, program, dispute_type=name)
     handled = file_at("2026-03-06T13:00+08:00", program, dispute_type="handled, once due within an hour")
     handle_at("2026-03-07T13:00+08:00", handled)
-    assert found(Wanted(due_within="6")) == {"due at this moment", "due in six hours"}
-    assert found(Wanted(due_within="overdue")) == {"a microsecond too late"}
+    assert found(Wanted(due=("6",))) == {"due at this moment", "due in six hours"}
+    assert found(Wanted(due=("overdue",))) == {"a microsecond too late"}
 
 
 def test_days_are_days_in_beijing_and_both_are_included():
@@ -149,9 +149,9 @@ def test_other_filters_narrow_together():
     file_at("2026-03-09T09:00+08:00", program, dispute_type="Goods damaged", advance_protection=True)
     file_at("2026-03-09T09:00+08:00", dispute_type="Goods not delivered, elsewhere", advance_protection=True)
     file_at("2026-03-09T09:00+08:00", program, dispute_type="Not delivered, unprotected")
-    wanted = Wanted(mini_program_id=program.pk, dispute_type="NOT deliv", advance_protection=True)
+    wanted = Wanted(mini_program_ids=(program.pk,), dispute_types=("NOT deliv",), advance_protection=True)
     assert found(wanted) == {"Goods not delivered"}
-    assert found(Wanted(mini_program_id=program.pk, advance_protection=False)) == {"Not delivered, unprotected"}
+    assert found(Wanted(mini_program_ids=(program.pk,), advance_protection=False)) == {"Not delivered, unprotected"}
 
 
 def test_points_are_those_that_running_clocks_carry():

@@ -17,9 +17,9 @@ from common.errors import BadInput
 from common.wording import masked_name, yuan
 from complaints.methods import NOTE_LIMIT, HandlingInput
 from complaints.models import REFUNDING, CannedReply, Complaint, Method
-from complaints.permissions import require
+from complaints.permissions import require, visible_to
 from evidence.models import Evidence
-from merchants.models import Merchant
+from merchants.models import Merchant, MiniProgram
 
 MOST = 100
 """So many canned replies a merchant may have; a longer list is no help."""
@@ -71,7 +71,7 @@ def save_canned(given: CannedInput, *, canned_id: int | None = None, actor: Acto
     Refuses: whoever may not handle complaints, a title that is empty, too long or taken, an empty or long text, unknown
     variables, a refunding way without an amount to refund, and more replies than a merchant may have.
     """
-    require(actor, "handle")
+    require(actor, "arrange")
     merchant_id = actor.own_merchant_id
     title, text = given.title.strip(), given.text.strip()
     _check(given, title, text)
@@ -97,7 +97,7 @@ def save_canned(given: CannedInput, *, canned_id: int | None = None, actor: Acto
 @transaction.atomic
 def delete_canned(canned_id: int, *, actor: Actor) -> CannedInput:
     """Delete a canned reply, and return what it said so that it can be made again. Refuses who may not handle."""
-    require(actor, "handle")
+    require(actor, "arrange")
     canned = get_object_or_404(canned_of(actor.own_merchant_id).select_for_update(), pk=canned_id)
     said = CannedInput(
         title=canned.title,
@@ -110,9 +110,43 @@ def delete_canned(canned_id: int, *, actor: Actor) -> CannedInput:
     return said
 
 
+def check_text(text: str) -> None:
+    """Refuse a text that is empty or too long, or that has variables which nobody knows."""
+    if not text.strip():
+        raise BadInput(_("Write the text of the reply."), field="text")
+    if len(text) > NOTE_LIMIT:
+        raise BadInput(_("Keep the text to %(limit)d characters.") % {"limit": NOTE_LIMIT}, field="text")
+    unknown = sorted({name for name in VARIABLE.findall(text) if name not in VARIABLES})
+    if unknown:
+        raise BadInput(
+            _("There is no variable {%(unknown)s}. There are: %(known)s.")
+            % {"unknown": unknown[0], "known": ", ".join(f"{{{name}}}" for name in VARIABLES)},
+            field="text",
+        )
+
+
 def filled(canned: CannedReply, complaint: Complaint, actor: Actor) -> str:
     """Return the text for one complaint, each variable replaced by its value; braces in a value stay as they are."""
-    return VARIABLE.sub(lambda found: VARIABLES[found[1]].value(complaint, actor), canned.text)
+
+    def value(found: re.Match[str]) -> str:
+        # A text may be older than the variables that there are now.
+        return VARIABLES[found[1]].value(complaint, actor) if found[1] in VARIABLES else found[0]
+
+    return VARIABLE.sub(value, canned.text)
+
+
+def example_of(actor: Actor, *, now: datetime) -> Complaint:
+    """Return a complaint to try a text on: the newest that there is, or one made up, which is never saved."""
+    newest = visible_to(actor).select_related("mini_program").order_by("-filed_at", "-pk").first()
+    return newest or Complaint(
+        complaint_no=f"{now:%Y%m%d}0000000000000000",
+        trade_no=f"{now:%Y%m%d}2200100000000001",
+        merchant_order_no="SO-1001",
+        trade_amount=Decimal("128.00"),
+        dispute_type=str(_("not delivered")),
+        consumer_name="张小明",
+        mini_program=MiniProgram(name=str(_("your mini program"))),
+    )
 
 
 def handling_by(
@@ -139,17 +173,7 @@ def _check(given: CannedInput, title: str, text: str) -> None:
         raise BadInput(_("Give the reply a title, so that it can be found."), field="title")
     if len(title) > TITLE_LIMIT:
         raise BadInput(_("Keep the title to %(limit)d characters.") % {"limit": TITLE_LIMIT}, field="title")
-    if not text:
-        raise BadInput(_("Write the text of the reply."), field="text")
-    if len(text) > NOTE_LIMIT:
-        raise BadInput(_("Keep the text to %(limit)d characters.") % {"limit": NOTE_LIMIT}, field="text")
-    unknown = sorted({name for name in VARIABLE.findall(text) if name not in VARIABLES})
-    if unknown:
-        raise BadInput(
-            _("There is no variable {%(unknown)s}. There are: %(known)s.")
-            % {"unknown": unknown[0], "known": ", ".join(f"{{{name}}}" for name in VARIABLES)},
-            field="text",
-        )
+    check_text(text)
     if given.method and given.method not in Method.values:
         raise BadInput(_("Choose one of the six ways of handling."), field="method")
     if given.method in REFUNDING and given.refund not in CannedReply.Refund.values:

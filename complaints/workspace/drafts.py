@@ -19,7 +19,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 """What each form keeps. Pictures are kept by the form itself, as tokens, under `pictures`."""
 KEPT_PICTURES = "pictures"
 LONGEST = 10_000
-"""Characters of all fields together; what is longer is more than any form takes."""
+"""Characters of all fields and tokens together; what is longer is more than any form takes."""
 
 
 def save_draft(
@@ -39,8 +39,10 @@ def save_draft(
     require(actor, "handle", complaint)
     if form not in FIELDS:
         raise BadInput(_("This form keeps no draft."), field="form")
-    fields: dict[str, str | list[str]] = {name: typed[name] for name in FIELDS[form] if typed.get(name, "").strip()}
-    if sum(map(len, fields.values())) > LONGEST:
+    # Nothing is judged here, but a database takes no NUL.
+    kept = {name: typed.get(name, "").replace("\0", "") for name in FIELDS[form]}
+    fields: dict[str, str | list[str]] = {name: text for name, text in kept.items() if text.strip()}
+    if sum(map(len, (*fields.values(), *pictures))) > LONGEST:
         raise BadInput(_("This is too long to be kept as a draft."), field="text")
     if pictures:
         fields[KEPT_PICTURES] = list(pictures)

@@ -56,7 +56,7 @@ def reveal(complaint_id: int, *, actor: Actor, now: datetime) -> Contact:
 
 def _visible(complaint_id: int, actor: Actor) -> Complaint:
     complaint = get_object_or_404(visible_to(actor), pk=complaint_id)
-    require(actor, "handle", complaint)
+    require(actor, "arrange", complaint)
     return complaint
 
 

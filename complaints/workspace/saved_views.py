@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
-from common.actors import Actor
-from common.errors import BadInput, NotAllowed
+from common.actors import Actor, ActorKind
+from common.errors import BadInput, IllegalMove, NotAllowed
 from complaints.models import SavedView
 from complaints.permissions import may, require
 from merchants.models import Grant, Merchant
@@ -21,10 +21,10 @@ QUERY_LIMIT = 1000
 
 def views_of(actor: Actor) -> QuerySet[SavedView]:
     """Return the views that a member sees: those that are shared, then their own, each by name."""
-    if actor.merchant_id is None or Grant.VIEW not in actor.grants:
+    if not _has_views(actor):
         return SavedView.objects.none()
-    views = SavedView.objects.filter(Q(owner=None) | Q(owner_id=actor.id), merchant_id=actor.merchant_id)
-    return views.order_by("owner", "name", "pk")
+    views = SavedView.objects.filter(Q(owner=None) | Q(owner_id=actor.id), merchant_id=actor.own_merchant_id)
+    return views.order_by(F("owner").asc(nulls_first=True), "name", "pk")
 
 
 @transaction.atomic
@@ -34,10 +34,10 @@ def save_view(name: str, query: str, *, shared: bool, actor: Actor, now: datetim
     Refuses: a name that is empty or too long, filters that are too long, more views than one may have, and whoever may
     not handle complaints where the view is shared.
     """
-    merchant_id = actor.own_merchant_id
     _require_view(actor)
+    merchant_id = actor.own_merchant_id
     if shared:
-        require(actor, "handle")
+        require(actor, "arrange")
     name = " ".join(name.split())
     if not name:
         raise BadInput(_("Give the view a name."), field="name")
@@ -60,6 +60,18 @@ def save_view(name: str, query: str, *, shared: bool, actor: Actor, now: datetim
 
 
 @transaction.atomic
+def bring_back(name: str, query: str, *, shared: bool, actor: Actor, now: datetime) -> SavedView:
+    """Save a view again that was deleted a moment ago. Refuses when another one has its name meanwhile."""
+    owner_id = None if shared else actor.id
+    there = views_of(actor).filter(name=name, owner_id=owner_id).first()
+    if there is None:
+        return save_view(name, query, shared=shared, actor=actor, now=now)
+    if there.query != query:
+        raise IllegalMove(_("Another view has this name meanwhile."))
+    return there
+
+
+@transaction.atomic
 def delete_view(view_id: int, *, actor: Actor) -> SavedView:
     """Delete a view of one's own, or a shared one, and return what it held so that it can be saved again.
 
@@ -67,12 +79,16 @@ def delete_view(view_id: int, *, actor: Actor) -> SavedView:
     """
     _require_view(actor)
     view = get_object_or_404(views_of(actor), pk=view_id)
-    if view.owner_id is None and not may(actor, "handle"):
+    if view.owner_id is None and not may(actor, "arrange"):
         raise NotAllowed(_("Only members who handle complaints change shared views."))
     view.delete()
     return view
 
 
+def _has_views(actor: Actor) -> bool:
+    return actor.kind == ActorKind.MEMBER and actor.merchant_id is not None and Grant.VIEW in actor.grants
+
+
 def _require_view(actor: Actor) -> None:
-    if Grant.VIEW not in actor.grants:
+    if not _has_views(actor):
         raise NotAllowed(_("You may not do this. Ask an account administrator to grant it to you."))

@@ -22,6 +22,39 @@ ADMIN_CALLERS = ("anonymous", "handler", "staff", "superuser", "platform_key")
 DOORS: dict[str, tuple[str, str]] = {
     "home": ("login 200 200 403 200 302 302 login login login login", "405"),
     "complaints:list": ("login 200 200 403 200 302 302 login login login login", "405"),
+    "complaints:assign": ("405", "login 403 302 403 404 302 302 login login login login"),
+    "complaints:assign_undo": ("405", "login 302 302 403 302 302 302 login login login login"),
+    "complaints:view_save": ("405", "login 302 302 403 302 302 302 login login login login"),
+    "complaints:view_delete": ("405", "login 403 302 403 404 302 302 login login login login"),
+    "complaints:view_undo": ("405", "login 302 302 403 302 302 302 login login login login"),
+    "complaints:exports": (
+        "login 200 200 403 200 302 302 login login login login",
+        "login 200 200 403 200 302 302 login login login login",
+    ),
+    # The viewer's own, which waits; to the other members of A it does not exist.
+    "complaints:export": ("login 200 404 403 404 302 302 login login login login", "405"),
+    "complaints:export_file": ("login 302 404 403 404 302 302 login login login login", "405"),
+    "complaints:export_delete": ("405", "login 302 404 403 404 302 302 login login login login"),
+    "complaints:bulk": (
+        "login 403 302 403 302 302 302 login login login login",
+        "login 403 200 403 302 302 302 login login login login",
+    ),
+    "complaints:bulk_do": (
+        "login 403 302 403 302 302 302 login login login login",
+        "login 403 200 403 302 302 302 login login login login",
+    ),
+    "complaints:bulk_result": ("login 403 200 403 404 302 302 login login login login", "405"),
+    "complaints:canned": ("login 403 200 403 200 302 302 login login login login", "405"),
+    "complaints:canned_new": (
+        "login 403 200 403 200 302 302 login login login login",
+        "login 403 302 403 302 302 302 login login login login",
+    ),
+    "complaints:canned_change": (
+        "login 403 200 403 404 302 302 login login login login",
+        "login 403 302 403 404 302 302 login login login login",
+    ),
+    "complaints:canned_delete": ("405", "login 403 302 403 404 302 302 login login login login"),
+    "complaints:canned_undo": ("405", "login 403 302 403 302 302 302 login login login login"),
     "complaints:detail": ("login 200 200 403 404 302 302 login login login login", "405"),
     "complaints:handle": (
         "login 302 302 403 404 302 302 login login login login",
@@ -31,6 +64,19 @@ DOORS: dict[str, tuple[str, str]] = {
         "login 302 302 403 404 302 302 login login login login",
         "login 403 302 403 404 302 302 login login login login",
     ),
+    "complaints:note": (
+        "login 302 302 403 404 302 302 login login login login",
+        "login 403 302 403 404 302 302 login login login login",
+    ),
+    "complaints:draft": (
+        "login 302 302 403 404 302 302 login login login login",
+        "login 403 302 403 404 302 302 login login login login",
+    ),
+    "complaints:reveal": (
+        "login 302 302 403 404 302 302 login login login login",
+        "login 403 200 403 404 302 302 login login login login",
+    ),
+    "complaints:presence": ("login 200 200 403 404 302 302 login login login login", "405"),
     "penalties:list": ("login 200 200 403 200 302 302 login login login login", "405"),
     "penalties:detail": ("login 200 200 403 404 302 302 login login login login", "405"),
     "appeals:submit": (

@@ -19,7 +19,7 @@ from django.test import Client
 from appeals.services import AppealInput, submit
 from appeals.tests.seeded import seed
 from common.actors import Actor, ActorKind
-from complaints.models import Method
+from complaints.models import BulkRun, CannedReply, Export, Method, SavedView
 from complaints.tests.factories import (
     file_at,
     handle_at,
@@ -52,6 +52,12 @@ REFUND = {"method": "other_refund", "refund_amount": "128.00", "refund_reference
 BODIES: dict[str, dict[str, Any]] = {
     "complaints:handle": REFUND,
     "complaints:leave_message": {"text": "On its way."},
+    "complaints:note": {"text": "He called."},
+    "complaints:draft": {"form": "note", "text": "He called."},
+    "complaints:canned_new": {"title": "On its way", "text": "Dear {consumer}, it is on its way."},
+    "complaints:canned_change": {"title": "Sorry", "text": "Dear {consumer}, we are sorry."},
+    "complaints:exports": {"query": "status=all", "format": "csv"},
+    "complaints:view_save": {"name": "Late tea", "query": "due=overdue"},
     "members:invite": {"email": "somebody@example.com", "grants": ["view"], "language": "en"},
     "members:ask": {"grant": "refund"},
     "members:decide": {"answer": "grant"},
@@ -119,6 +125,7 @@ class World:
             now=FILED,
         )
         self.invitation = invite_to(self.a)
+        view = SavedView.objects.create(merchant=self.a, name="Ours", changed_by="A", changed_at=FILED)
         people = {
             "viewer": make_member(self.a, Grant.VIEW),
             "handler": make_member(self.a, Grant.VIEW, Grant.HANDLE),
@@ -132,6 +139,19 @@ class World:
         people["auditor"].groups.add(Group.objects.get(name="auditor"))
         newcomer = Actor(kind=ActorKind.MEMBER, name="newcomer", id=people["newcomer"].pk, merchant_id=self.a.pk)
         asked = ask_access(self.a.pk, Grant.VIEW, actor=newcomer, now=FILED)
+        canned = CannedReply.objects.create(
+            merchant=self.a, title="Sorry", text="So.", changed_by="A", changed_at=FILED
+        )
+        run = BulkRun.objects.create(
+            merchant=self.a,
+            user=people["handler"],
+            key="a" * 32,
+            wish={"action": "reply", "assignee": None},
+            started_at=FILED,
+        )
+        export = Export.objects.create(
+            merchant=self.a, user=people["viewer"], format="csv", language="en", asked_at=FILED
+        )
         self.cookies = {name: session_of(user) for name, user in people.items()}
         keys: dict[str, dict[str, Any]] = {
             "platform_key": {"platform": platform},
@@ -158,6 +178,10 @@ class World:
             "invitation_id": str(self.invitation.pk),
             "request_id": str(asked.pk),
             "invitation_token": token_of(self.invitation),
+            "view_id": str(view.pk),
+            "export_id": str(export.pk),
+            "canned_id": str(canned.pk),
+            "run_key": run.key,
         }
         self.client = Client(raise_request_exception=False)  # one for all: to make one costs more than a request
         self.before = contents()
@@ -203,6 +227,10 @@ class World:
             given |= {"dispute_type": "not delivered", "description": "Nothing came."}
         else:
             given = BODIES.get(door.name, {})
+        if door.name == "complaints:assign":
+            given = {"one": self.complaint.complaint_no, "assignee": "me"}
+        if door.name in ("complaints:bulk", "complaints:bulk_do"):
+            given = {"chosen": self.complaint.complaint_no, "do": "assign", "to": "nobody"}
         if door.name == "switch_merchant":
             given = {"merchant": str(self.a.pk)}
         if door.name == "api:bulk":
