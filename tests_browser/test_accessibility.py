@@ -1,0 +1,333 @@
+"""Every page of the portal under axe-core: in both languages, by day and by night, on a desk and on a phone.
+
+The list of pages is the URL configuration. A page that nobody reaches here fails the test, and so does one that is new.
+Beside the rules of axe, no page scrolls sideways on a narrow phone, and whatever has the focus shows it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from logging import CRITICAL, NOTSET, disable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from complaints_portal.tests.doors_table import expected
+from complaints_portal.tests.walking import Door, doors
+from refunds.models import RefundCase
+from tests_browser.conftest import Visitor
+from tests_browser.everything import Everything, make_everything
+
+NARROW, PHONE, DESK = 360, 390, 1440
+PAPER = 680
+"""How wide a sheet of A4 is between its margins, in pixels."""
+
+ALL_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RULES_OF_THE_LOOK = [
+    "color-contrast",
+    "target-size",
+    "link-in-text-block",
+    "scrollable-region-focusable",
+    "meta-viewport",
+    "html-has-lang",
+    "valid-lang",
+    "label",
+    "link-name",
+    "button-name",
+]
+"""What may be right in one language, at one width or by day, and wrong in the other."""
+
+REPEATED = {"exclude": [["table tbody tr:nth-child(n+9)"]]}
+"""The rows of a list are alike: a few are enough."""
+
+NO_PAGES = {
+    "api:schema": "a document for programs",
+    "api:docs": "Swagger UI, not ours",
+    "health_live": "for machines",
+    "health_ready": "for machines",
+    "metrics": "for machines",
+    "admin:jsi18n": "a script",
+    "refunds:statement_csv": "a file",
+    "complaints:export_file": "a file",
+    "complaints:presence": "a part of the page of a complaint",
+    "evidence:show": "a picture",
+}
+"""What answers 200 to a GET and is no page of ours."""
+
+SAMPLE = ("appeals", "replytemplate")
+"""The admin adds every row by the form that changes it, shows its history in one way, and asks in one way before it is
+deleted: this model stands for all."""
+
+ANONYMOUS = (
+    "account_login",
+    "account_signup",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
+    "account_inactive",
+    "account_confirm_email",
+    "account_email_verification_sent",
+    "open_invitation",
+    "join",
+)
+"""What is looked at without being signed in."""
+
+REFUSED_OTHERS = {
+    "appeals:submit",
+    "join",
+    "refunds:refund",
+    "refunds:refuse",
+    "refunds:top_up",
+    "refunds:top_up_done",
+    "refunds:statement",
+}
+"""Pages that the table of doors lets none of its callers see; here somebody sees them."""
+
+TOO_WIDE = """() => {
+  const root = document.documentElement;
+  if (root.scrollWidth <= root.clientWidth) return "";
+  const isInside = (node) => {
+    for (let each = node.parentElement; each && each !== document.body; each = each.parentElement) {
+      if (/auto|scroll|hidden|clip/.test(getComputedStyle(each).overflowX)) return true;
+    }
+    return false;
+  };
+  const wide = [...document.body.querySelectorAll("*")].filter(
+    (node) => node.getBoundingClientRect().right > root.clientWidth + 1 && node.checkVisibility() && !isInside(node));
+  return `${root.scrollWidth} > ${root.clientWidth} ${wide.slice(0, 3).map((node) => node.outerHTML.slice(0, 120))}`;
+}"""
+"""What reaches past the right edge of the page, in words; nothing when the page fits."""
+
+WITHOUT_FOCUS = """() => {
+  const marks = (node, pseudo) => {
+    const style = getComputedStyle(node, pseudo);
+    const outline = style.outlineStyle === "none" ? "" : style.outlineStyle + style.outlineWidth + style.outlineColor;
+    return outline + style.boxShadow + style.borderColor + style.backgroundColor;
+  };
+  const around = (node) => {
+    const nodes = [node, node.nextElementSibling, node.previousElementSibling];
+    for (let each = node.parentElement, n = 0; each && n < 4; each = each.parentElement, n += 1) nodes.push(each);
+    return nodes.filter(Boolean).map((each) => marks(each) + marks(each, "::before") + marks(each, "::after")).join();
+  };
+  const settle = () => document.getAnimations().forEach((each) => each.cancel());
+  const kinds = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
+  const isShown = (node) => !node.disabled && node.checkVisibility({ visibilityProperty: true });
+  const bad = [];
+  for (const node of [...document.querySelectorAll(kinds)].filter(isShown)) {
+    document.activeElement.blur();
+    settle();
+    const before = around(node);
+    node.focus({ preventScroll: true });
+    settle();
+    if (document.activeElement === node && around(node) === before) bad.push(node.outerHTML.slice(0, 160));
+  }
+  return bad.slice(0, 3);
+}"""
+"""What can have the focus and does not show it: on itself, on what is around it, or on what they draw beside them."""
+
+AXE = Axe()
+
+
+@dataclass
+class Walk:
+    """One walk through all pages, in one language, by day or by night, at one width."""
+
+    everything: Everything
+    pages: dict[str, Page]
+    width: int
+    rules: dict[str, Any]
+    is_quick: bool
+    """Whether one example of each address is enough."""
+    seen: set[str] = field(default_factory=set)
+    findings: dict[str, None] = field(default_factory=dict)
+
+    def go(self) -> None:
+        """Look behind every door that may show a page."""
+        for door in filter(may_be_page, doors()):
+            for number, path in enumerate(self.everything.places(door)):
+                if number == 0 or door.name not in self.seen or not self.is_quick:
+                    self.look(who_looks(door), path, door.name)
+        for who, path, name, status in extra(self.everything):
+            self.look(who, path, name, status)
+
+    def look(self, who: str, path: str, name: str = "", status: int = 200) -> None:
+        """Open a page; when it is one, hold it to all that holds for pages."""
+        page = self.pages[who]
+        page.set_viewport_size({"width": self.width, "height": 900})
+        response = page.goto(path, wait_until="load")
+        assert response is not None
+        is_page = "text/html" in (response.headers.get("content-type") or "")
+        if response.status != status or not is_page or (name and response.request.redirected_from):
+            return
+        self.seen.add(name)
+        for finding in findings(page, self.rules):
+            self.findings.setdefault(f"{name or path} ({path} as {who}, {self.width}): {finding}")
+
+
+def findings(page: Page, rules: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with a page, in words."""
+    options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
+    page.evaluate("scrollTo(0, 0)")  # what stands fast at the top covers what has scrolled beneath it
+    # Injected by the browser's own protocol, not by the page: the Content-Security-Policy stays as it is.
+    for violation in AXE.run(page, REPEATED, options).response["violations"]:
+        nodes = [f"{node['html'][:160]} {node.get('failureSummary', '')[:300]}" for node in violation["nodes"][:2]]
+        yield f"{violation['id']} ×{len(violation['nodes'])}: {' | '.join(nodes)}"
+    page.keyboard.press("Tab")  # from here on focus is shown as it is to whoever uses the keyboard
+    for shown in page.evaluate(WITHOUT_FOCUS):
+        yield f"no visible focus: {shown}"
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    if wide := page.evaluate(TOO_WIDE):
+        yield f"scrolls sideways: {wide}"
+
+
+def who_looks(door: Door) -> str:
+    """Say who opens a door: staff the admin, an administrator the merchant's pages, a stranger the way in."""
+    if door.name.startswith("admin:"):
+        return "support"
+    return "nobody" if door.name in ANONYMOUS else "administrator"
+
+
+def answers_of(door: Door) -> dict[str, str]:
+    """Return what the table of doors says to a GET, by caller."""
+    return {who: answer for (method, who), answer in expected().get(door.name, {}).items() if method == "GET"}
+
+
+def may_be_page(door: Door) -> bool:
+    """Say whether anybody may see a page behind this door; in admin the table of doors says what a superuser gets."""
+    if door.name in NO_PAGES or door.name.startswith(("api:", "/admin/")):
+        return False
+    if door.model and door.name.endswith(("_add", "_history", "_delete")) and door.model != SAMPLE:
+        return False
+    answers = answers_of(door)
+    return answers.get("superuser") == "200" if who_looks(door) == "support" else set(answers.values()) != {"405"}
+
+
+def is_page(door: Door) -> bool:
+    """Say whether somebody must have seen a page behind this door."""
+    return may_be_page(door) and ("200" in answers_of(door).values() or door.name in REFUSED_OTHERS)
+
+
+def extra(everything: Everything) -> Iterator[tuple[str, str, str, int]]:
+    """Yield who opens what, which door that is, and with which status, where the walk alone does not come there."""
+    due = RefundCase.objects.filter(merchant=everything.merchant, status="due", refund_by__gt=everything.now)[0]
+    yield "nobody", "/join/", "join", 200  # the invitation was opened on the walk
+    yield "administrator", f"/refunds/{due.case_no}/refund/?channel=fund&amount=1.00", "refunds:refund", 200
+    yield "newcomer", "/complaints/", "", 403
+    yield "newcomer", "/guarantee/", "", 403
+    yield "neighbour", "/", "", 200
+    yield "neighbour", "/violations/", "", 200
+    yield "neighbour", "/guarantee/", "", 200
+    yield "administrator", "/no/such/page/", "", 404
+    yield "administrator", "/complaints/?q=nothing-like-this", "", 200
+    yield "administrator", "/complaints/?status=all&due=24h&assignee=me", "", 200
+
+
+@pytest.fixture
+def everything(transactional_db: None) -> Iterator[Everything]:
+    """The portal in which every page has something to show; its many requests leave no lines."""
+    disable(CRITICAL)
+    yield make_everything(timezone.now())
+    disable(NOTSET)
+
+
+@pytest.fixture
+def open_as(visitor: Visitor, everything: Everything) -> Callable[..., dict[str, Page]]:
+    """Open a window for each of those who look."""
+
+    def open_all(**how: Any) -> dict[str, Page]:
+        names = ("administrator", "newcomer", "neighbour", "support")
+        people = {"nobody": None} | {name: getattr(everything, name) for name in names}
+        return {name: visitor.page(user, **how) for name, user in people.items()}
+
+    return open_all
+
+
+@pytest.mark.parametrize(
+    ("language", "scheme", "width", "is_quick"),
+    [("zh-hans", "light", DESK, False), ("en", "dark", PHONE, True)],
+    ids=["day", "night"],
+)
+def test_no_page_has_a_barrier(visitor, everything, open_as, language, scheme, width, is_quick):
+    pages = open_as(width=width, language=language, color_scheme=scheme)
+    rules = {"type": "rule", "values": RULES_OF_THE_LOOK} if is_quick else {"type": "tag", "values": ALL_RULES}
+    walk = Walk(everything, pages, width, rules, is_quick)
+    walk.go()
+    noted = [line for line in visitor.complaints if not line.startswith("Failed to load resource: the server resp")]
+    visitor.complaints.clear()  # the browser notes each status of 400 and more, which are meant here
+    missing = [
+        f"{door.name}: nobody has looked at it" for door in doors() if is_page(door) and door.name not in walk.seen
+    ]
+    wrong = [*missing, *walk.findings, *noted]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_walk_would_find_what_is_wrong(visitor, everything):
+    page = visitor.page(everything.administrator)
+    page.goto("/")
+    page.evaluate(
+        """() => {
+          document.querySelector("main").insertAdjacentHTML("beforeend",
+            `<img src="/static/img/logo.svg"><p class="grey">Hardly to be read</p><div class="wide">Wide</div>
+             <span><b><i><u><s><a href="#" class="bare">bare</a></s></u></i></b></span>`);
+          const sheet = new CSSStyleSheet();
+          sheet.replaceSync(`.grey { color: #ccc; background: #fff } .wide { width: 500px; height: 1px }
+            a.bare:focus-visible { outline: none }`);
+          document.adoptedStyleSheets = [sheet];
+        }"""
+    )
+    found = "\n".join(findings(page, {"type": "tag", "values": ALL_RULES}))
+    for words in ("image-alt", "color-contrast", 'no visible focus: <a href="#" class="bare">', "scrolls sideways"):
+        assert words in found
+
+
+def test_who_wants_less_motion_gets_none(visitor, everything):
+    page = visitor.page(everything.administrator, reduced_motion="reduce")
+    page.goto("/style/")
+    moving = page.evaluate(
+        """() => [...document.querySelectorAll("*")].filter((node) => {
+          const style = getComputedStyle(node), after = getComputedStyle(node, "::after");
+          const lasts = (each) => each.split(",").some((time) => parseFloat(time) > 0.001);
+          const runs = (each) => each.animationName !== "none" && lasts(each.animationDuration);
+          return lasts(style.transitionDuration) || runs(style) || (after.content !== "none" && runs(after))
+            || style.scrollBehavior === "smooth";
+        }).map((node) => node.outerHTML.slice(0, 100))"""
+    )
+    assert moving == []
+
+
+def test_lists_and_the_statement_are_tables_on_paper(visitor, everything):
+    page = visitor.page(everything.administrator, width=PAPER, color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    for path in (
+        "/complaints/?status=all",
+        "/violations/",
+        "/appeals/",
+        "/refunds/?status=all",
+        "/guarantee/statement/",
+    ):
+        page.goto(path)
+        for gone in (".side", ".topbar", ".filters", ".pagination", ".button", "summary", "input:not([type=hidden])"):
+            assert page.locator(gone).locator("visible=true").count() == 0, f"{path} prints {gone}"
+        expect(page.locator("h1")).to_be_visible()
+        expect(page.locator("main table thead").first).to_be_visible()
+        row = page.locator("main table tbody tr").first
+        assert row.evaluate("row => getComputedStyle(row).display") == "table-row", path
+        assert page.evaluate(TOO_WIDE) == "", path
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_the_button_that_takes_back_goes_when_its_time_is_over(visitor, everything):
+    page = visitor.page(everything.administrator)
+    page.clock.install()
+    page.goto("/style/")
+    button = page.locator(".toast").get_by_role("button", name="Undo")
+    expect(button).to_have_count(1)
+    button.focus()
+    page.clock.fast_forward(9_000)
+    expect(button).to_be_focused()
+    page.clock.fast_forward(1_500)
+    expect(button).to_have_count(0)
+    expect(page.locator(".toast").last.get_by_role("button", name="Dismiss")).to_be_focused()
