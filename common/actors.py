@@ -35,6 +35,8 @@ class Actor:
     platform_id: int | None = None
     merchant_id: int | None = None
     grants: frozenset[str] = field(default_factory=frozenset)
+    case: str = ""
+    """The case whose page a consumer opened: `complaint:12` or `consultation:7`; `visitor:…` before there is one."""
 
     @property
     def own_merchant_id(self) -> int:
@@ -42,6 +44,11 @@ class Actor:
         if self.merchant_id is None:
             raise NotAllowed(_("You do not belong to a merchant yet. Ask an account administrator to invite you."))
         return self.merchant_id
+
+    def number_of(self, noun: str) -> int:
+        """Return the number of a consumer's case when it is this noun; otherwise 0, which no row has."""
+        kind, _colon, number = self.case.partition(":")
+        return int(number) if kind == noun else 0
 
     @property
     def own_platform_id(self) -> int:

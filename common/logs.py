@@ -7,8 +7,9 @@ from typing import Any
 PRINTED = "celery.redirected"
 """What a worker prints reaches the log under this name: also mails, where EMAIL_URL sends them to the console."""
 
-LINK = re.compile(r"((?:/|%2F)(?:join|key)(?:/|%2F))[^/\s?&\"'<>]+", re.IGNORECASE)
-"""An invitation, `/join/…/`, or what resets a password, `/accounts/password/reset/key/…/`; also inside a `next=`."""
+LINK = re.compile(r"((?:/|%2F)(?:join|key|calendar|c)(?:/|%2F))[^/\s?&\"'<>]+", re.IGNORECASE)
+"""An invitation, `/join/…/`, what resets a password, `/accounts/password/reset/key/…/`, or the calendar of a member,
+`/calendar/….ics`, or the page of a consumer, `/c/…/`; also inside a `next=`."""
 
 
 def hide_links(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Admin: complaints with their handling, messages and history. Verbs change them; nobody edits them here."""
+"""Admin: complaints and consultations with all that was said and done. Verbs change them; nobody edits them here."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from common.admin import RecordAdmin, RecordInline, state_badge
-from complaints.models import Complaint, Handling, HistoryLine, Message
+from complaints.models import Complaint, Consultation, ConsultationLine, Handling, HistoryLine, Message
 
 
 class HandlingInline(RecordInline):
@@ -65,3 +65,32 @@ class ComplaintAdmin(RecordAdmin):
         complaints = super().get_queryset(request)
         is_list = getattr(request.resolver_match, "url_name", "").endswith("_changelist")
         return complaints.defer("description") if is_list else complaints
+
+
+class ConsultationLineInline(RecordInline):
+    model = ConsultationLine
+    fields = ("at", "verb", "role", "actor_name", "text", "evidence")
+    ordering = ("at", "pk")
+
+
+@admin.register(Consultation)
+class ConsultationAdmin(RecordAdmin):
+    list_display = (
+        "consultation_no",
+        "status_badge",
+        "merchant",
+        "mini_program",
+        "asked_at",
+        "waiting_since",
+        "answered_at",
+        "complaint",
+    )
+    list_select_related = ("merchant", "mini_program", "complaint")
+    list_filter = ("status",)
+    search_fields = ("consultation_no__startswith",)
+    search_help_text = _("A consultation's number, or its beginning: the day it was asked, as in 20260317.")
+    inlines = (ConsultationLineInline,)
+
+    @admin.display(description=_("status"))
+    def status_badge(self, consultation: Consultation) -> SafeString:
+        return state_badge(consultation.status, consultation.get_status_display())

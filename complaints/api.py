@@ -15,9 +15,10 @@ from rest_framework.response import Response
 from common.bodies import MEGABYTE
 from common.keyset import Segment
 from complaints import examples, services
+from complaints.consumer import links
 from complaints.documents import (
     CaseSerializer,
-    ComplaintSerializer,
+    FiledSerializer,
     MessageDocumentSerializer,
     PageSerializer,
     actions_of,
@@ -104,10 +105,8 @@ class ComplaintsView(ComplaintApiView):
         summary=_("File a complaint"),
         request=FilingWithPicturesSerializer,
         responses={
-            201: OpenApiResponse(ComplaintSerializer, _("Filed; its clock runs.")),
-            200: OpenApiResponse(
-                ComplaintSerializer, _("Filed before with the same upstream id: this is the first one.")
-            ),
+            201: OpenApiResponse(FiledSerializer, _("Filed; its clock runs.")),
+            200: OpenApiResponse(FiledSerializer, _("Filed before with the same upstream id: this is the first one.")),
         },
         examples=[examples.FILING, examples.FILED],
         tags=TAGS,
@@ -127,7 +126,8 @@ class ComplaintsView(ComplaintApiView):
         complaint = filed.complaint
         if filed.is_new and pictures:
             complaint.pictures.set(self.keep(pictures, complaint))
-        document = complaint_document(complaint, actions_of(actor))
+        link = links.look_up(complaint, actor=actor, now=self.now)
+        document = complaint_document(complaint, actions_of(actor)) | {"consumer_url": link.url}
         status = HTTPStatus.CREATED if filed.is_new else HTTPStatus.OK
         return Response(document, status=status, headers={"Location": document["url"]})
 

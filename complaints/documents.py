@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from common.actors import Actor, ActorKind
-from complaints.models import Complaint, Handling, HistoryLine, Message, Method
+from complaints.models import Complaint, Handling, HistoryLine, Message, Method, RootCause
 from complaints.permissions import WHO_MAY, may
 from complaints.serializers import ConsumerSerializer
 from complaints.states import COMPLAINT, Status
@@ -56,6 +56,15 @@ class ComplaintSerializer(serializers.Serializer[Any]):
     is_history = serializers.BooleanField(help_text=_("An old case, taken in without starting a clock."))
 
 
+class FiledSerializer(ComplaintSerializer):
+    """A complaint as it was just filed, with what leads its consumer to it."""
+
+    consumer_url = serializers.CharField(
+        allow_null=True,
+        help_text=_("The consumer's page: hand it to them, and to nobody else. None once the platform ended it."),
+    )
+
+
 class PageSerializer(NeighboursSerializer):
     """A page of complaints, newest first."""
 
@@ -70,6 +79,9 @@ class HandlingDocumentSerializer(serializers.Serializer[Any]):
     refund_amount = YuanField(allow_null=True)
     refund_reference = serializers.CharField()
     tracking = serializers.CharField()
+    root_cause = serializers.ChoiceField(
+        RootCause.choices, allow_blank=True, help_text=_("What led to the complaint, as the merchant sees it.")
+    )
     pictures = PictureSerializer(many=True)
     handled_at = serializers.DateTimeField()
     in_time = serializers.BooleanField()
@@ -171,6 +183,7 @@ def handling_document(handling: Handling) -> dict[str, Any]:
         "refund_amount": yuan(handling.refund_amount),
         "refund_reference": handling.refund_reference,
         "tracking": handling.tracking,
+        "root_cause": handling.root_cause,
         "pictures": [picture_document(picture) for picture in handling.evidence.all()],
         "handled_at": handling.handled_at,
         "in_time": handling.in_time,

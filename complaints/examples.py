@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample
 
 COMPLAINT_NO = "2026112001042719483756201948"
+CONSUMER_URL = "https://portal.example.org/c/WyJjIiw0MiwwLDE4MTA1NDU2MDBd:1vOC5s:Jq3h0Xm2k1c7rE9ZbT4w/"
 
 _FILING: dict[str, Any] = {
     "app_id": "2021003128691234",
@@ -45,7 +46,12 @@ _MESSAGE = {
     "at": "2026-11-20T03:10:00Z",
 }
 
-_HANDLING = {"method": "other_refund", "refund_amount": "128.00", "refund_reference": "RF-20261121-7"}
+_HANDLING = {
+    "method": "other_refund",
+    "refund_amount": "128.00",
+    "refund_reference": "RF-20261121-7",
+    "root_cause": "delivery",
+}
 
 _CONSUMER = {"reference": "2088-7781", "name": "韩梅梅", "phone": "13800001234"}
 
@@ -96,7 +102,9 @@ FILING = OpenApiExample(
     value=_FILING | {"consumer": _CONSUMER, "pictures": [_SENT_PICTURE]},
     request_only=True,
 )
-FILED = OpenApiExample("A new complaint", value=_COMPLAINT, response_only=True, status_codes=["201"])
+FILED = OpenApiExample(
+    "A new complaint", value=_COMPLAINT | {"consumer_url": CONSUMER_URL}, response_only=True, status_codes=["201"]
+)
 PAGE = OpenApiExample(
     "The last page", value={"results": [_COMPLAINT], "next": None, "previous": None}, response_only=True
 )

@@ -14,6 +14,8 @@ from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
+from complaints.models import RootCause
+from complaints.outcomes import NOT_SAID, Outcome
 from complaints.queries import OVERDUE, Wanted
 from complaints.search import LIMIT, understood
 from complaints.states import Status
@@ -132,6 +134,18 @@ class FilterForm(forms.Form):
         validators=[MaxLengthValidator(200), ProhibitNullCharactersValidator()],
     )
     mini_program = ValuesField(label=_("Mini program"), required=False)
+    outcome = ValuesField(
+        label=_("What became of it"),
+        choices=Outcome.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    root_cause = ValuesField(
+        label=_("Root cause"),
+        choices=[*RootCause.choices, (NOT_SAID, _("none was said"))],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
     protection = forms.ChoiceField(
         label=_("Advance protection"),
         choices=[("", _("any")), ("yes", _("with advance protection")), ("no", _("without"))],
@@ -201,6 +215,8 @@ class FilterForm(forms.Form):
             due=tuple(cleaned["due"]),
             filed_from=cleaned["filed_from"],
             filed_to=cleaned["filed_to"],
+            outcomes=tuple(cleaned["outcome"]),
+            root_causes=tuple(cleaned["root_cause"]),
         )
 
     def chosen(self, name: str) -> list[str]:

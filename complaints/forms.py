@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
 from complaints.methods import NEEDS, NOTE_LIMIT, HandlingInput, problems
-from complaints.models import Complaint, Method
+from complaints.models import Complaint, Method, RootCause
 from complaints.services import MESSAGE_LIMIT
 from complaints.workspace.notes import NOTE_LIMIT as INTERNAL_LIMIT
 from complaints.workspace.typed import Typed
@@ -75,6 +75,12 @@ class HandlingForm(TakesUp, forms.Form):
         max_length=100,
         required=False,
     )
+    root_cause = forms.ChoiceField(
+        label=_("What led to it"),
+        help_text=_("Asked once, for your own insights; the consumer does not see it."),
+        choices=[("", _("not said")), *RootCause.choices],
+        required=False,
+    )
     note = ProseField(
         label=_("Explanation"),
         help_text=_("What was done, when, and what the consumer said. You may leave it out when you refund."),
@@ -114,6 +120,7 @@ class HandlingForm(TakesUp, forms.Form):
             refund_amount=cleaned["refund_amount"] if need.amount else None,
             refund_reference=cleaned["refund_reference"] if need.reference else "",
             tracking=cleaned["tracking"] if need.tracking else "",
+            root_cause=cleaned["root_cause"],
             evidence=tuple(cleaned["pictures"]),
         )
 

@@ -251,7 +251,12 @@ def _take_in(taken_in: list[tuple[Complaint, Filing]], *, actor: Actor, is_histo
             merchant_id=complaint.merchant_id,
             subject_id=complaint.pk,
             at=complaint.received_at,
-            payload={"complaint_no": complaint.complaint_no, "status": complaint.status},
+            payload={
+                "complaint_no": complaint.complaint_no,
+                "status": complaint.status,
+                **({"is_history": True} if is_history else {}),
+                **({"handle_by": complaint.handle_by.isoformat()} if complaint.status == Status.PENDING else {}),
+            },
         )
         for complaint, _filing in taken_in
     )

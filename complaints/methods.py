@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
 from common.errors import BadInput, IllegalMove, PortalError, Sentence
-from complaints.models import REFUNDING, Complaint, Handling, Method
+from complaints.models import REFUNDING, Complaint, Handling, Method, RootCause
 from evidence.models import Evidence
 
 NOTE_LIMIT = 1000
@@ -57,6 +57,7 @@ class HandlingInput:
     refund_amount: Decimal | None = None
     refund_reference: str = ""
     tracking: str = ""
+    root_cause: str = ""
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -129,13 +130,18 @@ def problems(complaint: Complaint, given: HandlingInput) -> Iterator[PortalError
 
 def lacks(complaint: Complaint, given: HandlingInput) -> Iterator[PortalError]:
     """Yield what a handling in a way that can be chosen lacks, without asking the database."""
-    need = NEEDS[given.method]
+    if given.root_cause and given.root_cause not in RootCause.values:
+        yield BadInput(_("Choose a root cause from the list, or leave it open."), field="root_cause")
     if given.method in REFUNDING:
         yield from _amount_problems(complaint, given.refund_amount)
     elif given.refund_amount is not None:
         yield BadInput(_("This way of handling does not refund; leave the amount empty."), field="refund_amount")
     if len(given.note) > NOTE_LIMIT:
         yield BadInput(_("Keep the explanation to %(limit)d characters.") % {"limit": NOTE_LIMIT}, field="note")
+    yield from _proof_problems(NEEDS[given.method], given)
+
+
+def _proof_problems(need: Need, given: HandlingInput) -> Iterator[PortalError]:
     if need.tracking and not given.tracking.strip():
         yield BadInput(_("Give the carrier and the tracking number."), field="tracking")
     if need.proof and not given.note.strip():

@@ -11,10 +11,10 @@ from merchants.models import Grant
 
 MERCHANT_SIDE = (ActorKind.MEMBER, ActorKind.MERCHANT)
 CONSUMER_SIDE = (ActorKind.CONSUMER, ActorKind.PLATFORM)
-"""The platform's systems speak for the consumer until the consumer has a page of their own."""
+"""Consumers speak on the page of their case; those without one speak through the platform's systems."""
 
 WHO_MAY: dict[str, tuple[ActorKind, ...]] = {
-    "file": (ActorKind.PLATFORM,),
+    "file": CONSUMER_SIDE,
     "handle": MERCHANT_SIDE,
     # What members arrange among themselves: assignments, notes, replies. No program has a part in it.
     "arrange": (ActorKind.MEMBER,),
@@ -36,6 +36,8 @@ def visible_to(actor: Actor) -> QuerySet[Complaint]:
         return complaints.filter(platform_id=actor.own_platform_id)
     if actor.kind in (ActorKind.STAFF, ActorKind.SYSTEM):
         return complaints
+    if actor.kind == ActorKind.CONSUMER:
+        return complaints.filter(pk=actor.number_of("complaint"))
     return complaints.none()
 
 
@@ -48,6 +50,8 @@ def may(actor: Actor, verb: str, complaint: Complaint | None = None) -> bool:
         return own and Grant.HANDLE in actor.grants
     if actor.kind == ActorKind.PLATFORM:
         return complaint is None or complaint.platform_id == actor.platform_id
+    if actor.kind == ActorKind.CONSUMER:
+        return complaint is None or actor.number_of("complaint") == complaint.pk
     return True
 
 

@@ -11,10 +11,11 @@ from django.db.models import Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from common.actors import Actor
-from common.counting import capped_count, capped_counts
+from common.counting import capped_counts
 from common.keyset import Segment
 from common.numbers import BEIJING
 from complaints.models import Complaint, Message
+from complaints.outcomes import with_outcomes, with_root_causes
 from complaints.permissions import visible_to
 from complaints.search import matching
 from complaints.states import Status
@@ -43,6 +44,9 @@ class Wanted:
     """Each `overdue`, a number of hours, or a day; one of them is enough."""
     filed_from: date | None = None
     filed_to: date | None = None
+    outcomes: tuple[str, ...] = ()
+    """Each of `complaints.outcomes.Outcome`; all of them are meant."""
+    root_causes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self != Wanted()
@@ -69,7 +73,8 @@ def narrowed(complaints: QuerySet[Complaint], wanted: Wanted, *, now: datetime) 
         conditions &= Q(filed_at__gte=start_of(wanted.filed_from))
     if wanted.filed_to:
         conditions &= Q(filed_at__lt=start_of(wanted.filed_to + timedelta(days=1)))
-    return complaints.filter(conditions)
+    found = complaints.filter(conditions)
+    return with_root_causes(with_outcomes(found, wanted.outcomes), wanted.root_causes)
 
 
 def _any(conditions: Iterable[Q]) -> Q:
@@ -121,11 +126,6 @@ def status_counts(complaints: QuerySet[Complaint]) -> dict[str, int]:
     return capped_counts({status.value: complaints.filter(status=status) for status in Status})
 
 
-def pending_count(merchant_id: int) -> int:
-    """Count what is pending, no further than one above the cap."""
-    return capped_count(_pending(merchant_id))
-
-
 def points_of(complaints: Iterable[Complaint]) -> dict[int, int]:
     """Return, by complaint, the points that its running clock carries; a clock that was stopped or swept has none."""
     clocks = Deadline.objects.filter(kind=Deadline.Kind.HANDLE, subject_id__in=[each.pk for each in complaints])
@@ -150,7 +150,7 @@ class Standing:
 
 def standing(merchant_id: int, *, now: datetime, shown: int = 10) -> Standing:
     """Look up how a merchant stands, with the complaints that are due next."""
-    pending = _pending(merchant_id)
+    pending = pending_of(merchant_id)
     counts = capped_counts({"pending": pending, "overdue": pending.filter(handle_by__lt=now, is_history=False)})
     clocks = Deadline.objects.filter(
         merchant_id=merchant_id, kind=Deadline.Kind.HANDLE, due_at__gte=now, due_at__lt=end_of_today(now)
@@ -164,7 +164,8 @@ def standing(merchant_id: int, *, now: datetime, shown: int = 10) -> Standing:
     )
 
 
-def _pending(merchant_id: int) -> QuerySet[Complaint]:
+def pending_of(merchant_id: int) -> QuerySet[Complaint]:
+    """Return what a merchant has to handle still."""
     return Complaint.objects.filter(merchant_id=merchant_id, status=Status.PENDING)
 
 

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from complaints.intake import Filing, HandledElsewhere
 from complaints.methods import NOTE_LIMIT, HandlingInput
-from complaints.models import Method
+from complaints.models import Method, RootCause
 from complaints.services import MESSAGE_LIMIT
 from complaints.states import Status
 from evidence.api import SentPictureSerializer
@@ -117,6 +117,13 @@ class HandleSerializer(serializers.Serializer[HandlingInput]):
     refund_amount = amount(required=False, allow_null=True, default=None)
     refund_reference = TextField(max_length=64, required=False, allow_blank=True, default="")
     tracking = TextField(max_length=100, required=False, allow_blank=True, default="")
+    root_cause = serializers.ChoiceField(
+        RootCause.choices,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text=_("What led to the complaint, as you see it; the insights count by it."),
+    )
     pictures = SentPictureSerializer(many=True, required=False, default=list)
 
 

@@ -57,6 +57,7 @@ def handle(complaint_id: int, given: HandlingInput, *, actor: Actor, now: dateti
         refund_amount=given.refund_amount,
         refund_reference=given.refund_reference.strip(),
         tracking=given.tracking.strip(),
+        root_cause=given.root_cause,
         handled_at=now,
         in_time=now <= complaint.handle_by and (stopped or complaint.is_history),
         actor_kind=actor.kind,

@@ -85,10 +85,13 @@ class Entry:
 
 
 def timeline(complaint: Complaint) -> list[Entry]:
-    """Return the history of a complaint that `with_everything` fetched, newest first."""
+    """Return the history of a complaint that `with_everything` fetched, newest first, with what was asked before."""
+    from complaints.consultations.talk import said_before  # noqa: PLC0415 (it is written in the entries of this module)
+
     lines = sorted(filterfalse(_is_told_by_another, complaint.history.all()), key=lambda line: (line.at, line.pk))
     said = sorted(complaint.messages.all(), key=lambda message: (message.at, message.pk))
-    entries = [_of_line(complaint, line) for line in lines] + [_of_message(complaint, message) for message in said]
+    entries = said_before(complaint)[::-1]
+    entries += [_of_line(complaint, line) for line in lines] + [_of_message(complaint, message) for message in said]
     entries.sort(key=lambda entry: entry.at)  # stable: at the same moment the move stands before the message
     return entries[::-1]
 

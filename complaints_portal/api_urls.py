@@ -23,6 +23,22 @@ from complaints.api import (
     MessagesView,
 )
 from complaints.bulk_api import BulkFilingView
+from complaints.consultations.api import (
+    AskAgainView,
+    CloseConsultationView,
+    ComplainView,
+    ConsultationsView,
+    ConsultationView,
+    ReplyView,
+)
+from complaints.consumer.api import (
+    ComplaintLinkView,
+    ConsultationLinkView,
+    EndComplaintLinkView,
+    EndConsultationLinkView,
+    RenewComplaintLinkView,
+    RenewConsultationLinkView,
+)
 from evidence.api import EvidenceView
 from notifications.api import EventsView
 from penalties.api import PenaltiesView, PenaltyView
@@ -86,6 +102,40 @@ urlpatterns: list[URLPattern] = [
     path("v1/complaints/<slug:complaint_no>/contest/", ContestView.as_view(), name="contest"),
     path("v1/complaints/<slug:complaint_no>/cancel/", CancelView.as_view(), name="cancel"),
     path("v1/complaints/<slug:complaint_no>/close/", CloseView.as_view(), name="close"),
+    path(
+        "v1/complaints/<slug:complaint_no>/consumer-link/", ComplaintLinkView.as_view(), name="complaint_consumer_link"
+    ),
+    path(
+        "v1/complaints/<slug:complaint_no>/consumer-link/renew/",
+        RenewComplaintLinkView.as_view(),
+        name="complaint_consumer_link_renew",
+    ),
+    path(
+        "v1/complaints/<slug:complaint_no>/consumer-link/end/",
+        EndComplaintLinkView.as_view(),
+        name="complaint_consumer_link_end",
+    ),
+    path("v1/consultations/", ConsultationsView.as_view(), name="consultations"),
+    path("v1/consultations/<slug:consultation_no>/", ConsultationView.as_view(), name="consultation"),
+    path("v1/consultations/<slug:consultation_no>/reply/", ReplyView.as_view(), name="consultation_reply"),
+    path("v1/consultations/<slug:consultation_no>/messages/", AskAgainView.as_view(), name="consultation_ask"),
+    path("v1/consultations/<slug:consultation_no>/close/", CloseConsultationView.as_view(), name="consultation_close"),
+    path("v1/consultations/<slug:consultation_no>/complain/", ComplainView.as_view(), name="consultation_complain"),
+    path(
+        "v1/consultations/<slug:consultation_no>/consumer-link/",
+        ConsultationLinkView.as_view(),
+        name="consultation_consumer_link",
+    ),
+    path(
+        "v1/consultations/<slug:consultation_no>/consumer-link/renew/",
+        RenewConsultationLinkView.as_view(),
+        name="consultation_consumer_link_renew",
+    ),
+    path(
+        "v1/consultations/<slug:consultation_no>/consumer-link/end/",
+        EndConsultationLinkView.as_view(),
+        name="consultation_consumer_link_end",
+    ),
     path("v1/refund-cases/", RefundCasesView.as_view(), name="refund_cases"),
     path("v1/refund-cases/<slug:case_no>/", RefundCaseView.as_view(), name="refund_case"),
     path("v1/refund-cases/<slug:case_no>/refunds/", RefundView.as_view(), name="make_refund"),

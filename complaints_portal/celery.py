@@ -16,6 +16,7 @@ app = Celery("complaints_portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
+app.autodiscover_tasks(["complaints_portal.insights"])
 app.conf.beat_schedule = {
     "sweep-deadlines": {
         "task": "deadlines.tasks.sweep_all",
@@ -46,6 +47,36 @@ app.conf.beat_schedule = {
         "task": "complaints.tasks.forget_exports",
         "schedule": crontab(minute="*/10"),
         "options": {"expires": 500},
+    },
+    "remind-of-deadlines": {
+        "task": "complaints.reminders.remind_members",
+        "schedule": crontab(minute="*"),
+        "options": {"expires": 55},
+    },
+    "tell-members": {
+        "task": "notifications.tasks.tell_members",
+        "schedule": 5.0,
+        "options": {"expires": 4},
+    },
+    "mail-letters": {
+        "task": "notifications.tasks.mail_letters",
+        "schedule": 15.0,
+        "options": {"expires": 14},
+    },
+    "speak-to-robots": {
+        "task": "notifications.tasks.speak_to_robots",
+        "schedule": 15.0,
+        "options": {"expires": 14},
+    },
+    "refresh-insights": {
+        "task": "complaints_portal.insights.tasks.refresh_insights",
+        "schedule": 20.0,
+        "options": {"expires": 19},
+    },
+    "forget-notices": {
+        "task": "notifications.tasks.forget_notices",
+        "schedule": crontab(minute="41", hour="*"),
+        "options": {"expires": 3000},
     },
     "forget-idempotent-requests": {
         "task": "merchants.tasks.forget_idempotent_requests",

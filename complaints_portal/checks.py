@@ -109,6 +109,31 @@ def public_url_is_an_address(**options: Any) -> list[CheckMessage]:
 
 
 @register(PORTAL)
+def robot_hosts_are_origins(**options: Any) -> list[CheckMessage]:
+    """Refuse what is no origin: a robot is called at exactly that computer. In production only by https."""
+    schemes = ("https",) if settings.PRODUCTION else ("https", "http")
+    wrong = [origin for origin in settings.ROBOT_HOSTS if not _is_origin(origin, schemes)]
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"ROBOT_HOSTS names what is no origin: {', '.join(wrong)}.",
+            hint="Write each as https://chat.example.com, with a port where it needs one, and without a path.",
+            id="portal.E017",
+        )
+    ]
+
+
+def _is_origin(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username) and parts.port != 0
+    except ValueError:
+        return False
+    return is_bare and parts.scheme in schemes and bool(parts.hostname)
+
+
+@register(PORTAL)
 def payment_system_is_configured(**options: Any) -> list[CheckMessage]:
     """Refuse a payment system that cannot be used, anywhere, and one that moves no real money in production."""
     if settings.PAYMENT_SYSTEM == "none":

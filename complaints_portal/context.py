@@ -8,11 +8,12 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from common.actors import ActorKind
-from common.counting import count_words
-from complaints.queries import pending_count
+from common.counting import capped_counts, count_words
+from complaints.consultations.queries import unanswered_of
+from complaints.queries import pending_of
 from merchants.models import Grant
 from merchants.pages import PageRequest
-from refunds.queries import due_count
+from refunds.queries import due_of
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -40,18 +41,35 @@ def navigation(request: PageRequest) -> list[dict[str, Any]]:
         return [_entry(request, reverse("admin:index"), _("Support desk"), "platform")]
     entries = [_entry(request, reverse("home"), _("Home"), "home", exactly=True)]
     if actor.merchant_id is not None and Grant.VIEW in actor.grants:
-        pending = pending_count(actor.merchant_id)
-        entries.append(_entry(request, reverse("complaints:list"), _("Complaints"), "complaint", count=pending))
-        due = due_count(actor.merchant_id)
-        entries.append(_entry(request, reverse("refunds:list"), _("Pending refunds"), "refund", count=due))
+        entries += _cases(request, actor.merchant_id)
         entries.append(_entry(request, reverse("penalties:list"), _("Violations"), "violation"))
         entries.append(_entry(request, reverse("appeals:list"), _("Appeals"), "appeal"))
+        entries.append(_entry(request, reverse("insights:page"), _("Insights"), "insights"))
     if actor.merchant_id is not None and Grant.FUND in actor.grants:
         entries.append(_entry(request, reverse("refunds:plan"), _("Guarantee plan"), "shield"))
     if actor.merchant_id is not None and Grant.MEMBERS in actor.grants:
         waiting = memberships(request)[0].waiting_requests
         entries.append(_entry(request, reverse("members:list"), _("Members"), "members", count=waiting))
+    if actor.merchant_id is not None and Grant.VIEW in actor.grants:
+        settings = _entry(request, reverse("settings:notices"), _("Settings"), "settings")
+        entries.append(settings | {"current": request.path.startswith("/settings/")})
     return entries
+
+
+def _cases(request: PageRequest, merchant_id: int) -> list[dict[str, Any]]:
+    """Return the entries of what waits for the merchant, counted in one statement."""
+    counts = capped_counts(
+        {
+            "pending": pending_of(merchant_id),
+            "unanswered": unanswered_of(merchant_id),
+            "due": due_of(merchant_id),
+        }
+    )
+    return [
+        _entry(request, reverse("complaints:list"), _("Complaints"), "complaint", count=counts["pending"]),
+        _entry(request, reverse("consultations:list"), _("Consultations"), "consultation", count=counts["unanswered"]),
+        _entry(request, reverse("refunds:list"), _("Pending refunds"), "refund", count=counts["due"]),
+    ]
 
 
 def _entry(

@@ -16,10 +16,18 @@ from django.db import transaction
 from common.actors import Actor, ActorKind
 from common.errors import PortalError
 from complaints import services
+from complaints.consumer.links import consumer_of
 from complaints.intake import Filing, HandledElsewhere, file_complaint, file_complaints
 from complaints.methods import HandlingInput
 from complaints.models import REFUNDING, Complaint, Method
-from complaints_portal import demo_appeals, demo_cases, demo_refunds, demo_workspace
+from complaints_portal import (
+    demo_appeals,
+    demo_cases,
+    demo_consultations,
+    demo_notices,
+    demo_refunds,
+    demo_workspace,
+)
 from complaints_portal.demo_cases import DIGITAL, FRUIT, FRUIT_LIFE, HOME, Case, Step
 from complaints_portal.demo_pictures import draw
 from deadlines.sweeping import registered_kinds, run_sweep
@@ -89,8 +97,11 @@ def seed(*, now: datetime) -> str:
     for login in LOGINS:
         _make_login(login, platform)
     _ask_and_invite(platform, now)
+    demo_notices.set_up(_administrator(platform), now=now)
     key, text = new_api_key("云集投诉中心", platform=platform, now=now)
-    _Past(platform, actor_of(key), now).play()
+    past = _Past(platform, actor_of(key), now)
+    past.play()
+    demo_consultations.play(platform, desk=past.desk, member=past.member, now=now)
     _furnish(platform, now)
     return text
 
@@ -144,6 +155,15 @@ def _ask_and_invite(platform: Platform, now: datetime) -> None:
         actor=_as_member(merchant, "administrator"),
         now=now - timedelta(hours=26),
     )
+
+
+def tell_of_the_past(*, now: datetime) -> None:
+    """Make the notices of what was seeded; only what is committed can be told of."""
+    demo_notices.tell_of_the_past(_administrator(Platform.objects.get(code=PLATFORM_CODE)), now=now)
+
+
+def _administrator(platform: Platform) -> Actor:
+    return _as_member(Merchant.objects.get(platform=platform, name="青禾鲜果"), "administrator")
 
 
 def _as_member(merchant: Merchant, username: str) -> Actor:
@@ -201,7 +221,7 @@ class _Past:
 
     def _joins(self, joined: demo_refunds.Joined) -> _Happening:
         def join(at: datetime) -> None:
-            member = self._member(joined.app_id, Grant.FUND)
+            member = self.member(joined.app_id, Grant.FUND)
             merchant_id = self.programs[joined.app_id].merchant_id
             demo_refunds.join(merchant_id, joined, member=member, staff=self.staff, now=at)
 
@@ -245,7 +265,7 @@ class _Past:
         ).complaint
 
     def _take(self, complaint: Complaint, case: Case, step: Step, at: datetime) -> None:
-        actor = self._actor(case, step.by, demo_refunds.grant_for(step.verb))
+        actor = self._actor(complaint, case, step.by, demo_refunds.grant_for(step.verb))
         evidence = self._evidence(case, step.picture, actor, at)
         match step.verb:
             case "handle":
@@ -273,14 +293,14 @@ class _Past:
             case _:
                 demo_appeals.take(complaint, step, evidence, actor=actor, now=at)
 
-    def _actor(self, case: Case, by: str, grant: Grant) -> Actor:
+    def _actor(self, complaint: Complaint, case: Case, by: str, grant: Grant) -> Actor:
         if by == "consumer":
-            return Actor(kind=ActorKind.CONSUMER, name=case.consumer, platform_id=self.platform.pk)
+            return consumer_of(complaint)
         if by == "staff":
             return self.staff
-        return self._member(case.app_id, grant)
+        return self.member(case.app_id, grant)
 
-    def _member(self, app_id: str, grant: Grant) -> Actor:
+    def member(self, app_id: str, grant: Grant) -> Actor:
         members = Membership.objects.filter(merchant_id=self.programs[app_id].merchant_id)
         ordered = members.select_related("user", "merchant").order_by("is_administrator", "-pk")
         return _acting(next(each for each in ordered if grant in each.effective_grants))

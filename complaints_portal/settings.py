@@ -254,6 +254,9 @@ vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10  # seconds; a mail server that is silent must not hold up the other mails
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Complaints portal <noreply@localhost>")
 
+# Robots of chat groups are called at their makers' own computers; other origins only where the operator names them.
+ROBOT_HOSTS = env.list("ROBOT_HOSTS", default=[])
+
 # Security.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES or None
@@ -312,6 +315,7 @@ SPECTACULAR_SETTINGS = {
         "ComplaintStatusEnum": "complaints.states.Status",
         "PenaltyStatusEnum": "penalties.states.Status",
         "AppealStatusEnum": "appeals.states.Status",
+        "ConsultationStatusEnum": "complaints.consultations.states.Status",
         "ComplaintActionEnum": "complaints.documents.ACTIONS",
         "AppealActionEnum": "appeals.serializers.ACTIONS",
         "RefundCaseStatusEnum": "refunds.states.CaseStatus",

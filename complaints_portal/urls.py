@@ -6,16 +6,23 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from common.appearance import set_theme
 from common.style_page import style_page
+from complaints.calendar_feed import calendar
 from complaints_portal.home import home
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home, name="home"),
     path("", include("complaints.urls")),
+    path("", include("complaints.consultations.urls")),
+    path("", include("complaints.consumer.urls")),
     path("", include("penalties.urls")),
     path("", include("appeals.urls")),
     path("", include("refunds.urls")),
     path("", include("evidence.urls")),
     path("", include("merchants.urls")),
+    path("", include("notifications.urls")),
+    path("settings/", include("complaints_portal.settings_urls")),
+    path("insights/", include("complaints_portal.insights.urls")),
+    path("calendar/<str:feed_token>.ics", calendar, name="calendar"),
     path("theme/", set_theme, name="set_theme"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -32,6 +32,13 @@ class Evidence(models.Model):
     sent_sha256 = models.CharField(_("SHA-256 as sent"), max_length=64, db_index=True)
     stored_sha256 = models.CharField(_("SHA-256 as stored"), max_length=64)
     uploaded_by = models.CharField(_("uploaded by"), max_length=200)
+    sent_through = models.CharField(
+        _("sent through"),
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text=_("The case of the consumer's link through which it came; empty for everybody else's."),
+    )
     uploaded_at = models.DateTimeField(_("uploaded at"))
 
     class Meta:

@@ -12,13 +12,18 @@ from merchants.models import Grant
 
 
 def visible_to(actor: Actor) -> QuerySet[Evidence]:
-    """Return the evidence that exists for this actor; what belongs to another merchant or platform does not."""
+    """Return the evidence that exists for this actor; what belongs to another merchant or platform does not.
+
+    A consumer sees here what they sent themselves; what a case shows them besides is for their page to say.
+    """
     evidence = Evidence.objects.all()
     match actor.kind:
         case ActorKind.MEMBER | ActorKind.MERCHANT if actor.merchant_id and Grant.VIEW in actor.grants:
             return evidence.filter(merchant_id=actor.own_merchant_id)
         case ActorKind.PLATFORM if actor.platform_id:
             return evidence.filter(platform_id=actor.own_platform_id)
+        case ActorKind.CONSUMER if actor.case:
+            return evidence.filter(platform_id=actor.own_platform_id, sent_through=actor.case)
         case ActorKind.STAFF:
             return evidence
         case _:

@@ -147,6 +147,7 @@ def _keep(
         sent_sha256=picture.sent_sha256,
         stored_sha256=picture.stored_sha256,
         uploaded_by=actor.name[:200],
+        sent_through=actor.case,
         uploaded_at=now,
     )
 

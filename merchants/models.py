@@ -25,8 +25,20 @@ class User(AbstractUser):
 class Platform(models.Model):
     """Who runs a platform of mini programs and files complaints about them through the API."""
 
+    class PublicForm(models.TextChoices):
+        FILE = "file", _("consumers may ask and complain")
+        ASK = "ask", _("consumers may ask")
+        OFF = "off", _("there is no public form")
+
     code = models.SlugField(_("code"), unique=True)
     name = models.CharField(_("name"), max_length=200)
+    public_form = models.CharField(
+        _("public form"),
+        max_length=8,
+        choices=PublicForm.choices,
+        default=PublicForm.FILE,
+        help_text=_("What anybody may send about a mini program without a key of the platform."),
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
@@ -73,6 +85,26 @@ class MiniProgram(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ContactPoint(models.Model):
+    """How consumers reach a merchant about one mini program, before they complain."""
+
+    mini_program = models.OneToOneField(
+        MiniProgram, models.CASCADE, related_name="contact", verbose_name=_("mini program")
+    )
+    phone = models.CharField(_("service phone"), max_length=32, blank=True)
+    hours = models.CharField(_("service hours"), max_length=100, blank=True)
+    url = models.URLField(_("online service"), max_length=300, blank=True)
+    changed_by = models.CharField(_("changed by"), max_length=200)
+    changed_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+
+    def __str__(self) -> str:
+        return f"{self.mini_program} · {self.phone or self.url}"
 
 
 class Grant(models.TextChoices):

@@ -14,6 +14,8 @@ from notifications.models import NEWS, Event
 
 OF_THE_FUND, FUND_GRANT = "fund.", "fund"
 """What moves in a guarantee fund is told to who may use it, for its merchant, and to nobody else."""
+OF_ROBOTS = "robot."
+"""That a chat robot fails is told to the members who can mend it, in their pages; programs do not follow that."""
 LONGEST = f"{2**63}-{2**63}"
 
 
@@ -58,7 +60,7 @@ class Position:
 
 def visible_to(actor: Actor) -> QuerySet[Event]:
     """Return the events that this actor may read: a platform's, or one merchant's."""
-    events = Event.objects.all()
+    events = Event.objects.exclude(name__startswith=OF_ROBOTS)
     of_merchant = actor.kind in (ActorKind.MEMBER, ActorKind.MERCHANT)
     if not (of_merchant and FUND_GRANT in actor.grants):
         events = events.exclude(name__startswith=OF_THE_FUND)

@@ -8,10 +8,18 @@ class PenaltiesConfig(AppConfig):
 
     def ready(self) -> None:
         from complaints.clocks import register_clocks  # noqa: PLC0415 (models are there only now)
+        from complaints.reminders import Subjects, register_subjects  # noqa: PLC0415
         from complaints.reviews.record import register_teller  # noqa: PLC0415
         from deadlines.models import Deadline  # noqa: PLC0415
+        from notifications.liveness import register_check  # noqa: PLC0415
+        from penalties.notices import numbers_to_appeal, still_so, windows_of  # noqa: PLC0415
+        from penalties.outcomes import register as register_outcomes  # noqa: PLC0415
         from penalties.queries import overdue_numbers, record, timeout_numbers  # noqa: PLC0415
 
+        register_outcomes()
         register_teller(record)
         register_clocks(Deadline.Kind.APPEAL, timeout_numbers)
         register_clocks(Deadline.Kind.APPEAL, overdue_numbers)
+        register_subjects(Deadline.Kind.APPEAL, Subjects("penalty_no", numbers_to_appeal, windows_of))
+        for event in ("penalty.issued", "penalty.revoked", "penalty.reinstated"):
+            register_check(event, still_so)

@@ -9,7 +9,7 @@ from django.db.models import Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from common.actors import Actor
-from common.counting import capped_count, capped_counts
+from common.counting import capped_counts
 from common.keyset import Segment
 from common.policy import policy_at
 from complaints.models import Complaint
@@ -97,9 +97,9 @@ def status_counts(cases: QuerySet[RefundCase]) -> dict[str, int]:
     return capped_counts({status.value: cases.filter(status=status) for status in CaseStatus})
 
 
-def due_count(merchant_id: int) -> int:
-    """Count the refunds of a merchant that are due, no further than one above the cap."""
-    return capped_count(RefundCase.objects.filter(merchant_id=merchant_id, status=CaseStatus.DUE))
+def due_of(merchant_id: int) -> QuerySet[RefundCase]:
+    """Return the refunds of a merchant that are due."""
+    return RefundCase.objects.filter(merchant_id=merchant_id, status=CaseStatus.DUE)
 
 
 def paid_of(cases: Iterable[RefundCase]) -> dict[int, Decimal]:

@@ -16,7 +16,8 @@ from django.db.models import Model, QuerySet
 from appeals.models import Appeal
 from appeals.tests.seeded import seed as seed_appeals
 from common.actors import Actor, ActorKind
-from complaints.models import BulkRun, CannedReply, Complaint, Export
+from complaints.consumer.links import token_of as consumers_token_of
+from complaints.models import BulkRun, CannedReply, Complaint, Consultation, Export
 from complaints.states import Status
 from complaints.tests.factories import handle_at
 from complaints.workspace import bulk
@@ -29,8 +30,9 @@ from complaints.workspace.saved_views import save_view, views_of
 from complaints_portal import demo
 from complaints_portal.tests.walking import Door
 from deadlines.tests.publishing import publish_the_known_years
-from merchants.models import AccessRequest, Invitation, Membership, Merchant, User
+from merchants.models import AccessRequest, Invitation, Membership, Merchant, MiniProgram, User
 from merchants.team import token_of
+from notifications.models import Robot
 from penalties.models import Penalty
 from refunds.models import Refund, RefundCase, TopUp
 from refunds.tests.seeded import seed as seed_refunds
@@ -165,6 +167,24 @@ def _examples(everything: Everything) -> dict[str, list[str]]:
         "top_up_id": _each_state(TopUp.objects.all(), "pk"),
         "refund_id": _each_state(Refund.objects.all(), "pk"),
         "verb": ["approve"],
+        "consultation_no": _each_state(Consultation.objects.filter(**own), "consultation_no"),
+        "consumer_token": [
+            *(
+                consumers_token_of(each, now=everything.now)
+                for each in _newest_of_each_state(Complaint.objects.filter(**own))
+            ),
+            *(
+                consumers_token_of(each, now=everything.now)
+                for each in _newest_of_each_state(Consultation.objects.filter(**own))
+            ),
+        ],
+        "platform": [everything.merchant.platform.code],
+        "app_id": list(MiniProgram.objects.filter(**own).order_by("pk").values_list("app_id", flat=True)[:1]),
+        "program_id": _of(MiniProgram.objects.filter(**own)),
+        "robot_id": _of(Robot.objects.filter(**own)),
+        "feed_token": [],  # a calendar is no page
+        "picture": [],
+        "visitor": [],
     }
 
 
@@ -191,6 +211,10 @@ def _each_state(rows: QuerySet[Any], name: str, *by: str) -> list[str]:
     """Return the newest row of each state."""
     by = by or ("status",)
     return [str(each) for each in rows.order_by(*by, NEWEST).distinct(*by).values_list(name, flat=True)]
+
+
+def _newest_of_each_state(rows: QuerySet[Any]) -> list[Any]:
+    return list(rows.order_by("status", NEWEST).distinct("status"))
 
 
 def _of(rows: QuerySet[Any]) -> list[str]:

@@ -53,6 +53,12 @@ NO_PAGES = {
     "complaints:export_file": "a file",
     "complaints:presence": "a part of the page of a complaint",
     "evidence:show": "a picture",
+    "consumer:picture": "a picture",
+    "consumer:visitor_picture": "a picture",
+    "consumer:contact_json": "for programs",
+    "consumer:contact_js": "a script",
+    "calendar": "a calendar",
+    "insights:table": "a file",
 }
 """What answers 200 to a GET and is no page of ours."""
 
@@ -72,6 +78,10 @@ ANONYMOUS = (
     "account_email_verification_sent",
     "open_invitation",
     "join",
+    "consumer:page",
+    "consumer:sent",
+    "consumer:withdraw",
+    "consumer:contact",
 )
 """What is looked at without being signed in."""
 

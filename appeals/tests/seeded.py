@@ -13,6 +13,7 @@ def seed() -> None:
     if not Group.objects.exists():
         importlib.import_module("complaints_portal.migrations.0001_groups").make_groups(apps, None)
         importlib.import_module("complaints_portal.migrations.0002_groups_and_refunds").extend_groups(apps, None)
-        importlib.import_module("complaints_portal.migrations.0003_auditors_see_members").extend_auditor(apps, None)
+        for name in ("0003_auditors_see_members", "0006_auditors_see_consultations"):
+            importlib.import_module(f"complaints_portal.migrations.{name}").extend_auditor(apps, None)
     if not ReplyTemplate.objects.exists():
         importlib.import_module("appeals.migrations.0002_reply_templates").seed(apps, None)

@@ -105,7 +105,9 @@ def member_actor(merchant: Merchant, *grants: Grant) -> Actor:
 
 def consumer_actor(complaint: Complaint) -> Actor:
     """The consumer who complained."""
-    return Actor(kind=ActorKind.CONSUMER, name="Han Meimei", platform_id=complaint.platform_id)
+    return Actor(
+        kind=ActorKind.CONSUMER, name="Han Meimei", platform_id=complaint.platform_id, case=f"complaint:{complaint.pk}"
+    )
 
 
 STAFF = Actor(kind=ActorKind.STAFF, name="Xiao Er", id=1)

@@ -12,7 +12,7 @@ from complaints.models import Complaint, Draft
 from complaints.permissions import require, visible_to
 
 FIELDS: dict[str, tuple[str, ...]] = {
-    Draft.Form.HANDLING: ("method", "refund_amount", "refund_reference", "tracking", "note"),
+    Draft.Form.HANDLING: ("method", "refund_amount", "refund_reference", "tracking", "root_cause", "note"),
     Draft.Form.MESSAGE: ("text",),
     Draft.Form.NOTE: ("text",),
 }

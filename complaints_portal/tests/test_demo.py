@@ -12,19 +12,21 @@ from django.test import override_settings
 from appeals.models import Appeal
 from appeals.states import Status as AppealStatus
 from common.wording import clock_face
-from complaints.models import Complaint, Handling, HistoryLine, Message
+from complaints.models import Complaint, Consultation, Handling, HistoryLine, Message
 from complaints.states import Status
 from complaints_portal import demo
 from complaints_portal.demo import CASES
 from complaints_portal.demo_appeals import APPEALED
 from complaints_portal.demo_refunds import REFUNDED
 from deadlines.models import Deadline, SweepRun
-from merchants.models import AccessRequest, ApiKey, Invitation, Merchant, User
+from merchants.models import AccessRequest, ApiKey, Invitation, Merchant, MiniProgram, User
 from penalties.models import Penalty
 from refunds.models import NoRefundClaim, Refund, RefundCase, TopUp
 from refunds.states import CaseStatus, ClaimStatus
 
 NOW = datetime(2026, 3, 17, 2, 0, tzinfo=UTC)
+COMPLAINTS = len(CASES) + 1
+"""One more was a consultation before."""
 FAST = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +97,11 @@ class TestWhatIsSeeded:
         )
         assert Counter(first) == {"file": Complaint.objects.count()}
 
+    def test_there_is_a_consultation_in_every_state_and_one_became_a_complaint(self):
+        assert Counter(Consultation.objects.values_list("status", flat=True)) == {"open": 4, "answered": 2, "closed": 2}
+        assert Consultation.objects.exclude(complaint=None).count() == 1
+        assert MiniProgram.objects.filter(contact=None).count() == 1
+
     def test_somebody_is_invited_and_somebody_asks(self):
         assert Invitation.objects.filter(accepted_at=None).count() == 1
         assert AccessRequest.objects.filter(decided_at=None).count() == 1
@@ -115,19 +122,21 @@ def test_the_command_prints_the_logins_and_a_key_once():
     key = ApiKey.objects.get()
     assert demo.PASSWORD in first
     assert f"cpk_{key.prefix}_" in first
+    assert "/contact/demo/2021009900000101/" in first
+    assert first.count("/c/") >= 3
     again = run("--if-empty")
     assert demo.PASSWORD in again
     assert "cpk_" not in again
     with pytest.raises(CommandError, match="there already"):
         run()
-    assert Complaint.objects.count() == len(CASES)
+    assert Complaint.objects.count() == COMPLAINTS
 
 
 def test_more_complaints_are_added_to_what_is_there():
     run("--complaints", "250")
-    assert Complaint.objects.count() == len(CASES) + 250
+    assert Complaint.objects.count() == COMPLAINTS + 250
     run("--complaints", "30")
-    assert Complaint.objects.count() == len(CASES) + 280
+    assert Complaint.objects.count() == COMPLAINTS + 280
     assert not Deadline.objects.filter(kind="handle", due_at__lt=SweepRun.objects.latest("cut_off").cut_off).exists()
 
 

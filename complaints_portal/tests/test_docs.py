@@ -10,7 +10,10 @@ from django.conf import settings
 
 from appeals import services as appeals
 from common.policy import Policy
+from complaints import reminders
 from complaints import services as complaints
+from complaints.consultations import services as consultations
+from complaints.consultations.states import CONSULTATION
 from complaints.states import COMPLAINT
 from penalties import services as penalties
 from penalties.states import PENALTY
@@ -52,6 +55,7 @@ def test_the_page_about_settings_is_complete():
 
 TABLES = {
     "complaint": COMPLAINT,
+    "consultation": CONSULTATION,
     "claim": NO_REFUND_CLAIM,
     "case": REFUND_CASE,
     "refund": REFUND,
@@ -86,6 +90,9 @@ def events_written():
         found |= set(re.findall(rf"""(?:emit\(|name=|SELECT)\s*["']((?:{NOUNS})\.\w+)["']""", text))
     found |= {f"refund_case.{name}" for name in re.findall(r'event="(\w+)"', inspect.getsource(cases))}
     found |= {f"refund.{name}" for name in re.findall(r'"(requested|succeeded)"', inspect.getsource(refunding))}
+    told = r'_emit\(consultation, "(\w+)"|_said\(consultation, Verb\.\w+, "(\w+)"'
+    found |= {f"consultation.{one or other}" for one, other in re.findall(told, inspect.getsource(consultations))}
+    found.add(reminders.EVENT)
     return found | {f"fund.{name}" for name in re.findall(r'_tell\(top_up, "(\w+)"', inspect.getsource(top_ups))}
 
 

@@ -13,13 +13,17 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from appeals.services import AppealInput, submit
 from appeals.tests.seeded import seed
 from common.actors import Actor, ActorKind
+from complaints.consumer.links import token_of as consumers_token_of
 from complaints.models import BulkRun, CannedReply, Export, Method, SavedView
+from complaints.tests.consumers import asked_at
 from complaints.tests.factories import (
     file_at,
     handle_at,
@@ -41,6 +45,8 @@ from evidence.services import keep_pictures
 from merchants.authentication import new_api_key
 from merchants.models import Grant, Invitation, Merchant, User
 from merchants.team import ask_access, invite, token_of
+from notifications.feeds import link_of, make_link
+from notifications.models import Robot
 from penalties.models import Penalty
 from refunds.models import NoRefundClaim, TopUp
 from refunds.tests.making import case_at, fund_at, refund_at
@@ -49,6 +55,7 @@ FILED = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 SIGN_IN = ("/accounts/login/?next=", "/admin/login/?next=")
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 REFUND = {"method": "other_refund", "refund_amount": "128.00", "refund_reference": "R-1"}
+ROBOT = {"name": "New", "product": "feishu", "url": "https://open.feishu.cn/x", "kinds": ["penalty"], "language": "en"}
 BODIES: dict[str, dict[str, Any]] = {
     "complaints:handle": REFUND,
     "complaints:leave_message": {"text": "On its way."},
@@ -58,9 +65,20 @@ BODIES: dict[str, dict[str, Any]] = {
     "complaints:canned_change": {"title": "Sorry", "text": "Dear {consumer}, we are sorry."},
     "complaints:exports": {"query": "status=all", "format": "csv"},
     "complaints:view_save": {"name": "Late tea", "query": "due=overdue"},
+    "consultations:reply": {"text": "On its way."},
+    "settings:contact": {"phone": "95188"},
+    "consumer:say": {"text": "Nothing came."},
+    "consumer:contest": {"text": "Nothing came."},
+    "consumer:contact": {"kind": "ask", "text": "Is it in stock?", "visitor": "0" * 32},
     "members:invite": {"email": "somebody@example.com", "grants": ["view"], "language": "en"},
     "members:ask": {"grant": "refund"},
     "members:decide": {"answer": "grant"},
+    "notices:read": {"up_to": "0"},
+    "settings:notices": {"mail": "none", "digest_hour": "9"},
+    "settings:calendar_link": {"do": "make"},
+    "settings:robot_new": ROBOT,
+    "settings:robot": ROBOT,
+    "settings:robot_do": {"do": "off"},
     "set_theme": {"theme": "dark"},
     "set_language": {"language": "en"},
     "api:handle": REFUND,
@@ -71,6 +89,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "appeals:supplement": {"supplement": "More."},
     "api:submit_appeal": {"description": "Solved."},
     "api:supplement": {"supplement": "More."},
+    "api:consultation_reply": {"text": "On its way."},
+    "api:consultation_ask": {"text": "Since when?"},
+    "api:consultation_complain": {
+        "trade_no": "1",
+        "trade_amount": "9.00",
+        "dispute_type": "not delivered",
+        "description": "Nothing came.",
+    },
 }
 """What a POST says where it must be complete for the refusal to be about the caller."""
 
@@ -84,6 +110,9 @@ ANYTHING = {
     "url": "no/such/page/",
     "anything": "v1/no-such-thing/",
     "verb": "approve",
+    "picture": "nothing",
+    "visitor": "0" * 32,
+    "part": "week",
 }
 
 VERBS_OF = {"admin:refunds_norefundclaim_act": "accept"}
@@ -124,6 +153,7 @@ class World:
             actor=platform_actor(platform),
             now=FILED,
         )
+        self.consultation = asked_at(FILED.isoformat(), self.program)
         self.invitation = invite_to(self.a)
         view = SavedView.objects.create(merchant=self.a, name="Ours", changed_by="A", changed_at=FILED)
         people = {
@@ -151,6 +181,13 @@ class World:
         )
         export = Export.objects.create(
             merchant=self.a, user=people["viewer"], format="csv", language="en", asked_at=FILED
+        )
+        viewer = people["viewer"]
+        calendar = make_link(
+            actor=Actor(kind=ActorKind.MEMBER, name="viewer", id=viewer.pk, merchant_id=self.a.pk),
+        )
+        robot = Robot.objects.create(
+            merchant=self.a, name="Desk", url=str(ROBOT["url"]), language="en", changed_by="x", changed_at=FILED
         )
         self.cookies = {name: session_of(user) for name, user in people.items()}
         keys: dict[str, dict[str, Any]] = {
@@ -182,7 +219,15 @@ class World:
             "export_id": str(export.pk),
             "canned_id": str(canned.pk),
             "run_key": run.key,
+            "robot_id": str(robot.pk),
+            "feed_token": link_of(calendar).rpartition("/")[2].removesuffix(".ics"),
+            "consultation_no": self.consultation.consultation_no,
+            "consumer_token": consumers_token_of(self.complaint, now=timezone.now()),
+            "platform": platform.code,
+            "app_id": self.program.app_id,
+            "program_id": str(self.program.pk),
         }
+        cache.clear()  # what other tests have counted of this address
         self.client = Client(raise_request_exception=False)  # one for all: to make one costs more than a request
         self.before = contents()
         self.has_changed = False
@@ -225,6 +270,8 @@ class World:
         if door.name == "api:complaints":
             given = {"app_id": self.program.app_id, "trade_no": "1", "trade_amount": "9.00"}
             given |= {"dispute_type": "not delivered", "description": "Nothing came."}
+        elif door.name == "api:consultations":
+            given = {"app_id": self.program.app_id, "text": "Is it in stock?"}
         else:
             given = BODIES.get(door.name, {})
         if door.name == "complaints:assign":

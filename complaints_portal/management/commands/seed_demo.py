@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from complaints.models import Complaint
-from complaints_portal import demo
+from complaints_portal import demo, demo_consumer
 from merchants.models import Platform, User
 
 
@@ -40,6 +40,8 @@ class Command(BaseCommand):
             raise CommandError("The demo data is there already. Add complaints with --complaints N.")
         now = timezone.now()
         key = None if there else demo.seed(now=now)
+        if key:
+            demo.tell_of_the_past(now=now)
         started = time.monotonic()
         for done in demo.add_complaints(complaints, now=now) if complaints else ():
             self.show_progress(done, complaints, done / max(time.monotonic() - started, 0.001))
@@ -61,3 +63,6 @@ class Command(BaseCommand):
         width = max(len(login.username) for login in demo.LOGINS)
         for login in demo.LOGINS:
             self.stdout.write(f"  {login.username:{width}}  {login.about}")
+        self.stdout.write("Without a login, as a consumer:")
+        for what, where in demo_consumer.addresses(demo.PLATFORM_CODE, now=timezone.now()):
+            self.stdout.write(f"  {what}: {where}")

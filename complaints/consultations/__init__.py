@@ -1,0 +1,1 @@
+"""Consultations: what consumers ask a merchant, and what the merchant replies."""

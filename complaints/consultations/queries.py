@@ -1,0 +1,94 @@
+"""Read consultations: the list, what waits for an answer and how long, and one with all that was said."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import Min, Prefetch, Q, QuerySet
+
+from common.actors import Actor
+from common.counting import capped_counts
+from common.keyset import Segment
+from complaints.consultations.permissions import visible_to
+from complaints.consultations.states import Status
+from complaints.models import Consultation, ConsultationLine
+from complaints.queries import start_of
+from evidence.models import Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a list is narrowed to; what is empty narrows nothing. The days are Beijing's, and both are included."""
+
+    search: str = ""
+    """A consultation's or trade's number, or its beginning."""
+    mini_program_ids: tuple[int, ...] = ()
+    asked_from: date | None = None
+    asked_to: date | None = None
+
+    def __bool__(self) -> bool:
+        return self != Wanted()
+
+
+def narrowed(consultations: QuerySet[Consultation], wanted: Wanted) -> QuerySet[Consultation]:
+    """Return those consultations that are wanted."""
+    conditions = Q()
+    if wanted.search:
+        conditions &= Q(consultation_no__startswith=wanted.search) | Q(trade_no__startswith=wanted.search)
+    if wanted.mini_program_ids:
+        conditions &= Q(mini_program_id__in=wanted.mini_program_ids)
+    if wanted.asked_from:
+        conditions &= Q(asked_at__gte=start_of(wanted.asked_from))
+    if wanted.asked_to:
+        conditions &= Q(asked_at__lt=start_of(wanted.asked_to + timedelta(days=1)))
+    return consultations.filter(conditions)
+
+
+def segments(consultations: QuerySet[Consultation], statuses: Collection[str]) -> list[Segment[Consultation]]:
+    """Return the list in its order: what waits longest first, then the others, newest first."""
+    rows = consultations.select_related("mini_program")
+    found: list[Segment[Consultation]] = []
+    if Status.OPEN in statuses:
+        found.append(Segment(rows.filter(status=Status.OPEN), "waiting_since"))
+    others = [status for status in statuses if status != Status.OPEN]
+    if others:
+        found.append(Segment(rows.filter(status__in=others), "-asked_at"))
+    return found
+
+
+def status_counts(consultations: QuerySet[Consultation]) -> dict[str, int]:
+    """Count by status, each no further than one above the cap, in one statement."""
+    return capped_counts({status.value: consultations.filter(status=status) for status in Status})
+
+
+def unanswered_of(merchant_id: int) -> QuerySet[Consultation]:
+    """Return what waits for an answer."""
+    return Consultation.objects.filter(merchant_id=merchant_id, status=Status.OPEN)
+
+
+def oldest_waiting(merchant_id: int) -> datetime | None:
+    """Return since when the consultation that waits longest has waited; None when none waits."""
+    oldest: datetime | None = unanswered_of(merchant_id).aggregate(oldest=Min("waiting_since"))["oldest"]
+    return oldest
+
+
+def newest_line(consultation: Consultation) -> int:
+    """Return the number of what was said last; 0 when nothing was said since the question."""
+    return max((line.pk for line in consultation.lines.all()), default=0)
+
+
+def who_replied(consultation: Consultation, *, since: int) -> list[str]:
+    """Return who replied after a line, the first to reply first."""
+    replies = ConsultationLine.objects.filter(consultation=consultation, verb=ConsultationLine.Verb.REPLY, pk__gt=since)
+    return list(replies.order_by("at", "pk").values_list("actor_name", flat=True))
+
+
+def with_everything(actor: Actor) -> QuerySet[Consultation]:
+    """Return the consultations of this actor, each with all that its page shows; its lines oldest first."""
+    pictures = Evidence.objects.order_by("pk")
+    lines = ConsultationLine.objects.order_by("at", "pk").prefetch_related(Prefetch("evidence", pictures))
+    return (
+        visible_to(actor)
+        .select_related("mini_program", "merchant", "complaint")
+        .prefetch_related(Prefetch("pictures", pictures), Prefetch("lines", lines))
+    )
