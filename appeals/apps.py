@@ -16,6 +16,7 @@ class AppealsConfig(AppConfig):
             numbers_about_timeouts,
         )
         from complaints.clocks import register_clocks  # noqa: PLC0415
+        from complaints.extending import Movable, register_movable  # noqa: PLC0415
         from complaints.reminders import Subjects, register_subjects  # noqa: PLC0415
         from complaints.reviews.evidence import register_use  # noqa: PLC0415
         from complaints.reviews.record import register_teller  # noqa: PLC0415
@@ -34,3 +35,12 @@ class AppealsConfig(AppConfig):
         attempts.register(has_attempts_left)
         register_subjects(Deadline.Kind.SUPPLEMENT, Subjects("penalty_no", numbers_of_penalties, wanted_of))
         register_check("appeal.more_wanted", still_wanted)
+        register_movable(
+            Movable(
+                Deadline.Kind.SUPPLEMENT,
+                "appeal",
+                "appeals_appeal",
+                "supplement_by",
+                started="own.asked_at",
+            )
+        )

@@ -54,6 +54,8 @@ class Policy:
     """One part in so many of each refund from the fund is paid from the bonus."""
     top_up_four_eyes: Decimal = Decimal("50000.00")
     """A bank transfer above so many yuan is credited only when a second person has looked."""
+    four_eyes_cases: int = 100
+    """Moving the deadlines, or revoking the penalties, of more cases at once needs a second person."""
     refund_doubt_hours: int = 1
     """Staff see a refund whose result is unknown for so long."""
     reminder_hours: tuple[int, ...] = (48, 24, 6, 1)

@@ -155,6 +155,8 @@ def _of_line(complaint: Complaint, line: HistoryLine) -> Entry:
 
 def _words(line: HistoryLine) -> str:
     """Return what was said with a move. What revoked a penalty in an appeal stands in the line of the appeal."""
+    if line.verb == "extend":
+        return ""  # the sentence has the reason
     if line.noun == "penalty" and not line.detail.get("by_hand"):
         return ""
     return str(line.detail.get(WORDS.get(line.noun, "reason"), ""))
@@ -241,7 +243,16 @@ def _reinstated(line: HistoryLine) -> str:
     return _("Put the penalty in effect again. No attempt to appeal it is left.")
 
 
+def _extended(line: HistoryLine) -> str:
+    moments = {name: beijing_time(datetime.fromisoformat(line.detail[name])) for name in ("before", "after")}
+    return _("Moved the deadline from %(before)s to %(after)s: %(reason)s") % {
+        **moments,
+        "reason": line.detail["reason"],
+    }
+
+
 TELLERS: dict[tuple[str, str], Callable[[HistoryLine], str]] = {
+    **{(noun, "extend"): _extended for noun in ("complaint", "refund_case", "penalty", "appeal")},
     ("complaint", "handle"): _handled,
     ("penalty", "issue"): _issued,
     ("penalty", "close_window"): _closed,

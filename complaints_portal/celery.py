@@ -5,12 +5,15 @@ import sys
 from typing import Any
 
 import django
+import structlog
 from celery import Celery
 from celery.schedules import crontab
 from celery.signals import beat_init, worker_init
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "complaints_portal.settings")
+
+log = structlog.get_logger(__name__)
 
 app = Celery("complaints_portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -100,3 +103,23 @@ def refuse_wrong_settings(**_signal: Any) -> None:
     except ImproperlyConfigured as refusal:
         print(refusal, file=sys.__stderr__)  # beat swallows the text of an exit, and what goes to sys.stderr
         sys.exit(1)
+
+
+@beat_init.connect
+def write_down_the_policy(**_signal: Any) -> None:
+    """Write down what the policy file says when beat starts. Without the database beat starts all the same."""
+    django.setup()
+    from django.db import DatabaseError, connection  # noqa: PLC0415 (see above)
+    from django.utils import timezone  # noqa: PLC0415
+
+    from deadlines.policies import record_policies  # noqa: PLC0415
+
+    try:
+        changes = record_policies(by="beat", now=timezone.now())
+    except DatabaseError as error:
+        log.warning("policy_not_recorded", reason=str(error).strip())
+        return
+    finally:
+        connection.close()
+    for change in changes:
+        log.info("policy_recorded", since=change.since.isoformat(), numbers=change.numbers)

@@ -37,6 +37,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deadlines.calendar import reach
+from deadlines.models import SweepControl
 from deadlines.sweeping import GRACE, registered_kinds
 from evidence.models import evidence_files
 
@@ -149,8 +150,8 @@ def look(*, now: datetime) -> dict[str, Finding]:
         _check(findings, "calendar", lambda: _calendar(own, now=now))
     for name in ("migrations", "sweeps", "calendar"):
         findings.setdefault(name, Finding(ok=False))
-    _check(findings, "redis", lambda: Finding(ok=_redis_answers()))
-    _check(findings, "storage", lambda: Finding(ok=_store_takes_files()))
+    _check(findings, "redis", lambda: Finding(ok=redis_answers()))
+    _check(findings, "storage", lambda: Finding(ok=store_takes_files()))
     return findings
 
 
@@ -189,8 +190,13 @@ def _answers(own: BaseDatabaseWrapper) -> bool:
 
 
 def _migrations(own: BaseDatabaseWrapper) -> Finding:
-    missing = known_migrations() - MigrationRecorder(own).applied_migrations().keys()
+    missing = missing_migrations(own)
     return Finding(ok=not missing, figures={"not_applied": len(missing)})
+
+
+def missing_migrations(own: BaseDatabaseWrapper) -> frozenset[tuple[str, str]]:
+    """Return the migrations of this version that were not applied to the database."""
+    return known_migrations() - MigrationRecorder(own).applied_migrations().keys()
 
 
 @cache
@@ -200,14 +206,19 @@ def known_migrations() -> frozenset[tuple[str, str]]:
 
 
 def _sweeps(own: BaseDatabaseWrapper, *, now: datetime) -> Finding:
-    """Say for each kind how long ago a sweep ended, and how long its oldest due clock has been waiting."""
+    """Say for each kind how it runs, how long ago a sweep ended, and how long its oldest due clock has been waiting.
+
+    A kind that ops paused is not well, and says that it is paused. A run in shadow is a run; what it leaves waits.
+    """
     with own.cursor() as cursor:
         cursor.execute(
             """
             SELECT kind,
                 (SELECT ended_at FROM deadlines_sweeprun AS run WHERE run.kind = known.kind AND ended_at IS NOT NULL
                     ORDER BY started_at DESC LIMIT 1),
-                (SELECT min(due_at) FROM deadlines_deadline AS clock WHERE clock.kind = known.kind AND due_at < %s)
+                (SELECT min(due_at) FROM deadlines_deadline AS clock WHERE clock.kind = known.kind AND due_at < %s),
+                (SELECT mode FROM deadlines_sweepcontrol AS control WHERE control.kind = known.kind),
+                (SELECT reason FROM deadlines_sweepcontrol AS control WHERE control.kind = known.kind)
             FROM unnest(%s) AS known (kind)
             """,
             [now, registered_kinds()],
@@ -215,11 +226,16 @@ def _sweeps(own: BaseDatabaseWrapper, *, now: datetime) -> Finding:
         rows = cursor.fetchall()
     kinds: dict[str, Any] = {}
     ok = True
-    for kind, ended_at, oldest_due in rows:
+    for kind, ended_at, oldest_due, control, reason in rows:
+        mode = control or SweepControl.Mode.RUN.value
+        if mode != SweepControl.Mode.RUN:
+            log.warning("sweep_is_held", kind=kind, mode=mode, reason=reason)
         age = now - ended_at if ended_at else None
         waiting = now - oldest_due if oldest_due else timedelta(0)
-        ok = ok and age is not None and age <= SWEEP_EXPECTED and waiting <= SWEEP_EXPECTED + GRACE
+        is_on_time = age is not None and age <= SWEEP_EXPECTED and waiting <= SWEEP_EXPECTED + GRACE
+        ok = ok and is_on_time and mode != SweepControl.Mode.PAUSED
         kinds[kind] = {
+            "mode": mode,
             "age_seconds": None if age is None else max(0, round(age.total_seconds())),
             "oldest_due_seconds": round(waiting.total_seconds()),
         }
@@ -241,7 +257,8 @@ def _calendar(own: BaseDatabaseWrapper, *, now: datetime) -> Finding:
     )
 
 
-def _redis_answers() -> bool:
+def redis_answers() -> bool:
+    """Say whether Redis answers within `PATIENCE`; raises what its client raises when it does not."""
     options = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE, "retry": Retry(NoBackoff(), 0)}
     with closing(redis.Redis.from_url(settings.REDIS_URL, **options)) as client:
         return bool(client.ping())
@@ -250,7 +267,7 @@ def _redis_answers() -> bool:
 _probing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storage-probe")
 
 
-def _store_takes_files() -> bool:
+def store_takes_files() -> bool:
     """Write and remove a small file, at most once a minute while it works; a store that hangs is given up on."""
     return _probing.submit(_probe_store, int(time.monotonic() // 60)).result(timeout=PATIENCE)
 

@@ -3,13 +3,17 @@
 References that no foreign key guards (because sweeps insert those rows by the hundred thousand) are looked at here.
 """
 
+import hashlib
 from dataclasses import dataclass, field
+from typing import IO, Any
 
 from django.db import connection, transaction
 
 from complaints_portal.invariants import Invariant, history_of
 from complaints_portal.refund_invariants import REFUND_INVARIANTS
+from evidence.models import Evidence, evidence_files
 
+CHUNK = 1024 * 1024
 EXAMPLES = 10
 """So many of the rows that break an invariant are named."""
 
@@ -206,6 +210,48 @@ INVARIANTS = [
     *history_of("appeal", "appeals_appeal", "'appeal ' || row.id"),
     *REFUND_INVARIANTS,
 ]
+
+
+EVIDENCE = Invariant(
+    "evidence_is_as_stored",
+    "The file of each picture is there, and has the hash that its row keeps.",
+    "",  # no statement can say: the files are looked at one by one
+)
+
+
+def verify_evidence(*, batch: int = 500) -> Finding:
+    """Read the file of every picture again and compare its hash with the row's; so many rows are fetched at a time."""
+    finding = Finding(EVIDENCE, 0)
+    last = 0
+    while rows := list(Evidence.objects.filter(pk__gt=last).order_by("pk").only("file", "stored_sha256")[:batch]):
+        last = rows[-1].pk
+        for row in rows:
+            wrong = what_is_wrong(str(row.file.name), row.stored_sha256)
+            if wrong:
+                finding.count += 1
+                if finding.count <= EXAMPLES:
+                    finding.examples.append(f"{row.file.name} {wrong}")
+    return finding
+
+
+def what_is_wrong(name: str, sha256: str) -> str:
+    """Say what is wrong with a file of evidence; nothing when its hash is this one."""
+    try:
+        with evidence_files().open(name) as file:
+            found = hash_of(file)
+    except Exception as error:  # each storage fails in its own way: OSError here, botocore's exceptions there
+        return "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({type(error).__name__})"
+    return "" if found == sha256 else "has another hash"
+
+
+def hash_of(file: Any, copy_to: IO[bytes] | None = None) -> str:
+    """Return the SHA-256 of what a file holds from here on, written to another file on the way when one is given."""
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+        if copy_to is not None:
+            copy_to.write(chunk)
+    return digest.hexdigest()
 
 
 def verify() -> list[Finding]:

@@ -22,7 +22,16 @@ from common.errors import PortalError
 from common.wording import span_words
 from deadlines.calendar import published_through, reach
 from deadlines.calendar_import import LARGEST, Published, UnusableCalendar, preview, publish_year, read_year
-from deadlines.models import Deadline, SweepRun, WorkDay
+from deadlines.models import (
+    Deadline,
+    Extended,
+    Extension,
+    OpsLine,
+    PolicyChange,
+    SweepControl,
+    SweepRun,
+    WorkDay,
+)
 
 
 @admin.register(Deadline)
@@ -54,6 +63,7 @@ class SweepRunAdmin(RecordAdmin):
         "kind",
         "started_at",
         "took",
+        "is_shadow",
         "cut_off",
         "issued_at",
         "examined",
@@ -63,7 +73,7 @@ class SweepRunAdmin(RecordAdmin):
         "lag_words",
         "ran_by",
     )
-    list_filter = ("kind", ("ended_at", admin.EmptyFieldListFilter))
+    list_filter = ("kind", "is_shadow", ("ended_at", admin.EmptyFieldListFilter))
 
     @admin.display(description=_("took"))
     def took(self, run: SweepRun) -> str:
@@ -72,6 +82,38 @@ class SweepRunAdmin(RecordAdmin):
     @admin.display(description=_("lag"))
     def lag_words(self, run: SweepRun) -> str | None:
         return span_words(run.lag) if run.lag else None
+
+
+@admin.register(SweepControl)
+class SweepControlAdmin(RecordAdmin):
+    list_display = ("kind", "mode", "reason", "changed_by", "changed_at")
+
+
+@admin.register(OpsLine)
+class OpsLineAdmin(RecordAdmin):
+    list_display = ("at", "verb", "about", "reason", "actor_name")
+    list_filter = ("verb",)
+
+
+@admin.register(PolicyChange)
+class PolicyChangeAdmin(RecordAdmin):
+    list_display = ("recorded_at", "since", "numbers", "recorded_by")
+
+
+@admin.register(Extension)
+class ExtensionAdmin(RecordAdmin):
+    list_display = ("pk", "status", "began_at", "ended_at", "kinds", "counted", "done", "proposed_by", "decided_by")
+    list_select_related = ("proposed_by", "decided_by")
+    list_filter = ("status",)
+
+
+@admin.register(Extended)
+class ExtendedAdmin(RecordAdmin):
+    list_display = ("extension", "kind", "subject_id", "complaint_id", "due_before", "due_after")
+    list_select_related = ("extension",)
+    list_filter = ("kind",)
+    search_fields = ("subject_id__exact",)
+    search_help_text = _("The number of the row that the clock is about.")
 
 
 def _seconds(span: timedelta) -> str:

@@ -1,8 +1,12 @@
 """`Deadline`, a small, hot table of running clocks; `SweepRun`, what each sweep did; `WorkDay`, China's calendar."""
 
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.wording import beijing_time
 from merchants.models import Merchant, MiniProgram
@@ -82,6 +86,9 @@ class SweepRun(models.Model):
         _("lag"), null=True, help_text=_("How long past its moment the oldest due deadline was when the run began.")
     )
     ran_by = models.CharField(_("ran by"), max_length=200)
+    is_shadow = models.BooleanField(
+        _("shadow"), db_default=False, help_text=_("It said what it would do, and did nothing.")
+    )
 
     class Meta:
         verbose_name = _("sweep run")
@@ -90,6 +97,135 @@ class SweepRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}, {beijing_time(self.cut_off, seconds=True)}"
+
+
+class SweepControl(models.Model):
+    """How the scheduled sweeps of one kind run: as they should, not at all, or for show. Without a row they run."""
+
+    class Mode(models.TextChoices):
+        RUN = "run", pgettext_lazy("a sweep", "runs")
+        PAUSED = "paused", pgettext_lazy("a sweep", "paused")
+        SHADOW = "shadow", _("shadow: says what it would do, and does nothing")
+
+    kind = models.CharField(_("kind"), max_length=16, choices=Deadline.Kind.choices, primary_key=True)
+    mode = models.CharField(_("mode"), max_length=8, choices=Mode.choices, default=Mode.RUN)
+    reason = models.TextField(_("reason"), blank=True)
+    changed_by = models.CharField(_("changed by"), max_length=200)
+    changed_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = _("control of a sweep")
+        verbose_name_plural = _("controls of sweeps")
+        permissions = [("control_sweeps", _("Can pause sweeps, move deadlines, and forgive what was missed"))]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.mode}"
+
+
+class OpsLine(models.Model):
+    """One thing that ops did to the sweeps or to many deadlines at once. Only ever added."""
+
+    verb = models.CharField(_("verb"), max_length=24)
+    about = models.CharField(_("about"), max_length=200)
+    reason = models.TextField(_("reason"), blank=True)
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.CharField(_("who"), max_length=200)
+    at = models.DateTimeField(_("at"))
+    detail = models.JSONField(_("detail"), default=dict)
+
+    class Meta:
+        verbose_name = _("line of ops")
+        verbose_name_plural = _("what ops did")
+        indexes = [models.Index(fields=["-at", "-id"], name="ops_line_by_time")]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.about}"
+
+
+class PolicyChange(models.Model):
+    """That a dated policy was read for the first time, changed, or is gone. Only ever added."""
+
+    since = models.DateTimeField(_("holds from"))
+    numbers = models.JSONField(_("numbers, before and after"), default=dict)
+    fingerprint = models.CharField(max_length=16, blank=True)
+    recorded_by = models.CharField(_("recorded by"), max_length=200)
+    recorded_at = models.DateTimeField(_("recorded at"))
+
+    class Meta:
+        verbose_name = _("change of policy")
+        verbose_name_plural = _("changes of policy")
+        indexes = [models.Index(fields=["-recorded_at", "-id"], name="policy_change_by_time")]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return beijing_time(self.since)
+
+
+class FourEyes(models.Model):
+    """Something for many cases at once: proposed with a reason; above a number of cases a second person approves."""
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed", _("waits for a second person")
+        APPROVED = "approved", pgettext_lazy("something for many cases", "being done")
+        DONE = "done", pgettext_lazy("something for many cases", "done")
+        DECLINED = "declined", _("declined")
+
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices)
+    reason = models.TextField(_("reason"))
+    counted = models.PositiveIntegerField(_("cases when proposed"))
+    done = models.PositiveIntegerField(_("cases done"), default=0)
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("proposed by")
+    )
+    proposed_at = models.DateTimeField(_("proposed at"))
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
+    )
+    decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
+    done_at = models.DateTimeField(_("done at"), null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Extension(FourEyes):
+    """The portal was away for a while: every clock that ran then gets that time back, and moves to a later moment."""
+
+    began_at = models.DateTimeField(_("away from"))
+    ended_at = models.DateTimeField(_("until"))
+    kinds = ArrayField(models.CharField(max_length=16, choices=Deadline.Kind.choices), verbose_name=_("kinds"))
+
+    class Meta:
+        verbose_name = _("extension of deadlines")
+        verbose_name_plural = _("extensions of deadlines")
+        constraints = [
+            models.CheckConstraint(condition=Q(ended_at__gt=F("began_at")), name="an_extension_has_a_length")
+        ]
+
+    def __str__(self) -> str:
+        return f"{beijing_time(self.began_at)} – {beijing_time(self.ended_at)}"
+
+
+class Extended(models.Model):
+    """That an extension moved one clock: it moves each once, however often it is started."""
+
+    extension = models.ForeignKey(Extension, models.CASCADE, related_name="moved", verbose_name=_("extension"))
+    kind = models.CharField(_("kind"), max_length=16, choices=Deadline.Kind.choices)
+    subject_id = models.BigIntegerField(_("subject"))
+    complaint_id = models.BigIntegerField(_("complaint"))
+    due_before = models.DateTimeField(_("due before"))
+    due_after = models.DateTimeField(_("due after"))
+
+    class Meta:
+        verbose_name = _("extended deadline")
+        verbose_name_plural = _("extended deadlines")
+        constraints = [
+            models.UniqueConstraint(fields=["extension", "kind", "subject_id"], name="an_extension_moves_a_clock_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject_id}"
 
 
 class WorkDay(models.Model):

@@ -26,6 +26,8 @@ GRACE = timedelta(minutes=1)
 """A scheduled sweep acts on what was missed at least so long ago, longer than any request may take."""
 
 BATCH = 5000
+SHADOWS_KEPT = 1000
+"""A shadow run names so many of the rows that it would have acted on."""
 FAILURES_KEPT = 100
 """A run keeps the reasons of so many failures; it counts and logs every one."""
 
@@ -148,12 +150,15 @@ def run_sweep(
     ran_by: str,
     batch: int = BATCH,
     dry_run: bool = False,
+    is_shadow: bool = False,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Report:
     """Act on every clock of `kind` that was missed before `cut_off`; what is done carries `issued_at`.
 
     A row that the database refuses is recorded and passed over; it stays due. A row that somebody holds is left to the
-    next run. A dry run takes the same way and rolls every batch back. A lost connection, or a statement that no
-    database could take, is raised: the batches before it stand, and the `SweepRun` stays open.
+    next run. A dry run takes the same way and rolls every batch back; a shadow run is one that is
+    written down. Once `is_over` says so, the run ends after the batch that it is at. A lost connection, or a statement
+    that no database could take, is raised: the batches before it stand, and the `SweepRun` stays open.
     """
     record = SweepRun(
         kind=kind,
@@ -162,11 +167,12 @@ def run_sweep(
         started_at=timezone.now(),
         ran_by=ran_by,
         lag=_lag(kind, cut_off, issued_at),
+        is_shadow=is_shadow,
     )
-    if not dry_run:
+    if is_shadow or not dry_run:
         record.save()
-    run = _Run(_sweeps[kind], record, batch, dry_run)
-    run.work_through()
+    run = _Run(_sweeps[kind], record, batch, dry_run or is_shadow)
+    run.work_through(is_over)
     run.close()
     return run.report
 
@@ -190,12 +196,16 @@ class _Run:
         self.report = Report(sweep.kind.value)
         self.place = _Place()
         self.orphans: list[int] = []
+        self.was_stopped = False
 
-    def work_through(self) -> None:
+    def work_through(self, is_over: Callable[[], bool] = lambda: False) -> None:
         """Take batch after batch. One that fails is tried in smaller ones, down to the row that is bad."""
         self._pass_over_orphans()
         limit = self.batch
         while True:
+            if is_over():
+                self.was_stopped = True
+                return
             try:
                 found = self._take_one() if limit == 1 else self._take(limit)
             except DatabaseError as error:
@@ -287,13 +297,16 @@ class _Run:
         """Count what had to be left because somebody held it, and write down the run."""
         report, record = self.report, self.record
         seen = report.examined if self.dry_run else report.failed
-        report.in_use = max(0, _due(report.kind, record.cut_off).count() - seen)
+        if not self.was_stopped:
+            report.in_use = max(0, _due(report.kind, record.cut_off).count() - seen)
         report.examined += report.in_use
         report.skipped += report.in_use
-        if not self.dry_run:
+        if record.pk:
             for name, count in report.counts().items():
                 setattr(record, name, count)
-            record.reasons = report.reasons()
+            record.reasons = report.reasons() | ({"stopped": True} if self.was_stopped else {})
+            if record.is_shadow:
+                record.reasons["would_act_on"] = report.subjects[:SHADOWS_KEPT]
             record.ended_at = timezone.now()
             record.save()
 

@@ -23,7 +23,7 @@ from common.errors import BadInput, PortalError
 from complaints.forms import ProseField
 from deadlines.models import SweepRun
 from penalties import attempts, services
-from penalties.models import Penalty
+from penalties.models import Amnesty, Penalty
 from penalties.permissions import REVOKE, require_revoking
 from penalties.queries import was_revoked_by_hand
 from penalties.revoking import REASON_LIMIT, RunRevoked
@@ -42,6 +42,13 @@ class ReasonForm(forms.Form):
         widget=forms.Textarea({"rows": 4}),
         error_messages={"required": _("Give the reason; the merchant reads it.")},
     )
+
+
+@admin.register(Amnesty)
+class AmnestyAdmin(RecordAdmin):
+    list_display = ("pk", "status", "__str__", "kinds", "counted", "done", "points", "proposed_by", "decided_by")
+    list_select_related = ("sweep_run", "proposed_by", "decided_by")
+    list_filter = ("status",)
 
 
 @admin.register(Penalty)

@@ -8,6 +8,7 @@ class PenaltiesConfig(AppConfig):
 
     def ready(self) -> None:
         from complaints.clocks import register_clocks  # noqa: PLC0415 (models are there only now)
+        from complaints.extending import Movable, register_movable  # noqa: PLC0415
         from complaints.reminders import Subjects, register_subjects  # noqa: PLC0415
         from complaints.reviews.record import register_teller  # noqa: PLC0415
         from deadlines.models import Deadline  # noqa: PLC0415
@@ -23,3 +24,16 @@ class PenaltiesConfig(AppConfig):
         register_subjects(Deadline.Kind.APPEAL, Subjects("penalty_no", numbers_to_appeal, windows_of))
         for event in ("penalty.issued", "penalty.revoked", "penalty.reinstated"):
             register_check(event, still_so)
+        register_movable(
+            Movable(
+                Deadline.Kind.APPEAL,
+                "penalty",
+                "penalties_penalty",
+                "appeal_by",
+                started=(
+                    "greatest(own.issued_at, (SELECT max(line.at) FROM complaints_historyline AS line"
+                    " WHERE line.complaint_id = own.complaint_id AND line.noun = 'penalty' AND line.noun_id = own.id"
+                    " AND line.verb = 'reinstate'))"
+                ),
+            )
+        )

@@ -3,14 +3,16 @@
 from datetime import datetime
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from common.wording import beijing_time
 from complaints.models import Complaint
-from deadlines.models import SweepRun
+from deadlines.models import FourEyes, SweepRun
 from merchants.models import Merchant, MiniProgram
 from penalties.states import Kind, Status
 
@@ -101,3 +103,31 @@ class Penalty(models.Model):
     def window_ends_at(self) -> datetime:
         """When the appeal window ends or ended: at `appeal_by`, or before, when the last attempt was spent."""
         return min(self.appeal_by, self.window_closed_at or self.appeal_by)
+
+
+class Amnesty(FourEyes):
+    """What was missed is forgiven: the penalties of one sweep run, or for deadlines within a span, are revoked."""
+
+    sweep_run = models.ForeignKey(
+        SweepRun, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("sweep run")
+    )
+    missed_from = models.DateTimeField(_("missed from"), null=True, blank=True)
+    missed_to = models.DateTimeField(_("missed until"), null=True, blank=True)
+    kinds = ArrayField(models.CharField(max_length=24, choices=Kind.choices), verbose_name=_("kinds"))
+    points = models.PositiveIntegerField(_("points given back"), default=0)
+
+    class Meta:
+        verbose_name = _("amnesty")
+        verbose_name_plural = _("amnesties")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(sweep_run__isnull=False, missed_from=None, missed_to=None)
+                | Q(sweep_run=None, missed_from__isnull=False, missed_to__gt=F("missed_from")),
+                name="an_amnesty_is_of_a_run_or_of_a_span",
+            )
+        ]
+
+    def __str__(self) -> str:
+        if self.missed_from and self.missed_to:
+            return f"{beijing_time(self.missed_from)} – {beijing_time(self.missed_to)}"
+        return str(self.sweep_run)

@@ -1,4 +1,4 @@
-"""Revoke what a whole sweep run issued: the platform was at fault. A batch is one statement, as in the sweeps."""
+"""Revoke many penalties at once: the platform was at fault. A batch is one statement, as in the sweeps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,10 +20,11 @@ BATCH = 5000
 REASON_LIMIT = 1000
 
 # What somebody holds is passed over and reported: an appeal that is being submitted is judged by its own verb.
+OF_RUN = "sweep_run_id = %(run_id)s AND issued_at = %(issued_at)s"
 REVOKE = """
     WITH taken AS (
         SELECT id FROM penalties_penalty
-        WHERE sweep_run_id = %(run_id)s AND issued_at = %(issued_at)s AND status = %(in_effect)s AND id > %(after)s
+        WHERE {which} AND status = %(in_effect)s AND id > %(after)s
         ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
     ), acted AS (
         UPDATE penalties_penalty
@@ -115,20 +116,9 @@ def revoke_run(sweep_run_id: int, *, reason: str, actor: Actor, now: datetime, b
     reason = checked_reason(reason)
     run = SweepRun.objects.get(pk=sweep_run_id)
     before = _counts(run)
-    parameters = {
-        "run_id": run.pk,
-        "issued_at": run.issued_at,
-        "in_effect": Status.IN_EFFECT.value,
-        "revoked": PENALTY.target("revoke", Status.IN_EFFECT),
-        "now": now,
-        "reason": reason,
-        "actor_kind": actor.kind.value,
-        "actor_id": actor.id,
-        "actor_name": actor.name,
-        "limit": batch,
-    }
+    parameters = revoking(reason, actor=actor, now=now, batch=batch) | {"run_id": run.pk, "issued_at": run.issued_at}
     revoked, points, last = 0, 0, 0
-    while taken := _take(parameters | {"after": last}):
+    while taken := take(OF_RUN, parameters | {"after": last}):
         number, given_back, last = taken
         revoked, points = revoked + number, points + given_back
     after = _counts(run)
@@ -141,10 +131,27 @@ def revoke_run(sweep_run_id: int, *, reason: str, actor: Actor, now: datetime, b
     )
 
 
-def _take(parameters: Mapping[str, Any]) -> tuple[int, int, int] | None:
-    """Revoke the next batch; return how many, their points, and the last one's id, or None when none was left."""
+def revoking(reason: str, *, actor: Actor, now: datetime, batch: int) -> dict[str, Any]:
+    """Return what a batch is given, whichever penalties it revokes."""
+    return {
+        "in_effect": Status.IN_EFFECT.value,
+        "revoked": PENALTY.target("revoke", Status.IN_EFFECT),
+        "now": now,
+        "reason": reason,
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.id,
+        "actor_name": actor.name,
+        "limit": batch,
+    }
+
+
+def take(which: str, parameters: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """Revoke the next batch of those penalties that `which`, an SQL condition of this code base, names.
+
+    Return how many, their points, and the last one's id; None when none was left.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(REVOKE, parameters)
+        cursor.execute(REVOKE.format(which=which), parameters)
         number, points, last = cursor.fetchone()
     return (number, points, last) if number else None
 

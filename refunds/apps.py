@@ -8,6 +8,7 @@ class RefundsConfig(AppConfig):
 
     def ready(self) -> None:
         from complaints.clocks import register_clocks  # noqa: PLC0415 (models are there only now)
+        from complaints.extending import register_movable  # noqa: PLC0415
         from complaints.reminders import Subjects, register_subjects  # noqa: PLC0415
         from complaints.reviews.evidence import register_use  # noqa: PLC0415
         from complaints.reviews.record import register_teller  # noqa: PLC0415
@@ -15,6 +16,7 @@ class RefundsConfig(AppConfig):
         from deadlines.models import Deadline  # noqa: PLC0415
         from notifications.liveness import register_check  # noqa: PLC0415
         from refunds.claims_desk_queries import record  # noqa: PLC0415
+        from refunds.extending import MOVABLE  # noqa: PLC0415
         from refunds.following import register  # noqa: PLC0415
         from refunds.models import NoRefundClaim, Refund  # noqa: PLC0415
         from refunds.notices import due_of, numbers_of_cases, still_due  # noqa: PLC0415
@@ -32,3 +34,4 @@ class RefundsConfig(AppConfig):
             register_check(event, still_due)
         register_outcomes()
         register()
+        register_movable(MOVABLE)

@@ -162,7 +162,10 @@ def touched_by(events: Iterable[Event]) -> set[int]:
     """Return the numbers of the complaints that these events are about, with one question for each noun."""
     subjects: dict[str, set[int]] = {}
     for event in events:
-        subjects.setdefault(event.name.partition(".")[0], set()).add(event.subject_id)
+        noun = event.name.partition(".")[0]
+        if event.name == "deadline.extended" and event.payload["kind"] == "handle":
+            noun = "complaint"  # what was handled late may be in time now
+        subjects.setdefault(noun, set()).add(event.subject_id)
     touched = set(subjects.get("complaint", ()))
     touched |= set(Penalty.objects.filter(pk__in=subjects.get("penalty", ())).values_list("complaint_id", flat=True))
     touched |= set(Refund.objects.filter(pk__in=subjects.get("refund", ())).values_list("complaint_id", flat=True))

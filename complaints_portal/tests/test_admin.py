@@ -15,18 +15,19 @@ from common.counting import CAP
 from complaints.models import Complaint
 from complaints.tests.factories import file_at, handle_at, make_member, make_merchant, make_program, make_user
 from complaints_portal.admin_site import PortalAdminSite
-from deadlines.models import Deadline, SweepRun
+from deadlines.models import Deadline, Extended, Extension, OpsLine, PolicyChange, SweepControl, SweepRun
 from deadlines.sweeping import run_sweep
 from evidence.models import Evidence
 from merchants.authentication import ApiKeyAuthentication
 from merchants.models import ApiKey, Grant, User
 from notifications.models import Event
-from penalties.models import Penalty
+from penalties.models import Amnesty, Penalty
 from refunds.models import FundTransfer, GuaranteeAccount, Refund, RefundCase, RefundedTrade, TopUp
 
 FILED = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 MONEY = (RefundCase, Refund, RefundedTrade, GuaranteeAccount, TopUp, FundTransfer)
-RECORDS = (Complaint, Penalty, Deadline, SweepRun, Evidence, Event, *MONEY)
+OPS = (SweepControl, OpsLine, PolicyChange, Extension, Extended, Amnesty)
+RECORDS = (Complaint, Penalty, Deadline, SweepRun, Evidence, Event, *MONEY, *OPS)
 
 pytestmark = pytest.mark.django_db
 

@@ -70,7 +70,7 @@ def test_the_page_about_states_shows_the_table_of_moves(table):
     assert f"```mermaid\n{table.as_mermaid()}\n```" in text
 
 
-NOUNS = "complaint|no_refund_claim|refund_case|refund|fund|penalty|appeal|review"
+NOUNS = "complaint|deadline|no_refund_claim|refund_case|refund|fund|penalty|appeal|review"
 MOVES = {
     "complaint": complaints.EVENTS,
     "no_refund_claim": claims.EVENTS | {"submit": "submitted"},

@@ -22,7 +22,7 @@ from appeals.services import AppealInput, submit
 from appeals.tests.seeded import seed
 from common.actors import Actor, ActorKind
 from complaints.consumer.links import token_of as consumers_token_of
-from complaints.models import BulkRun, CannedReply, Export, Method, SavedView
+from complaints.models import BulkRun, CannedReply, Complaint, Export, Method, SavedView
 from complaints.tests.consumers import asked_at
 from complaints.tests.factories import (
     file_at,
@@ -39,7 +39,10 @@ from complaints.tests.factories import (
 from complaints_portal.demo_pictures import draw
 from complaints_portal.tests.doors_table import ADMIN_CALLERS, CALLERS, expected
 from complaints_portal.tests.walking import Door, doors
+from deadlines.control import set_mode
+from deadlines.models import Extended, Extension, PolicyChange
 from deadlines.sweeping import run_sweep
+from deadlines.tests.ops import ops
 from evidence.models import Evidence
 from evidence.services import keep_pictures
 from merchants.authentication import new_api_key
@@ -47,7 +50,7 @@ from merchants.models import Grant, Invitation, Merchant, User
 from merchants.team import ask_access, invite, token_of
 from notifications.feeds import link_of, make_link
 from notifications.models import Robot
-from penalties.models import Penalty
+from penalties.models import Amnesty, Penalty
 from refunds.models import NoRefundClaim, TopUp
 from refunds.tests.making import case_at, fund_at, refund_at
 
@@ -154,6 +157,7 @@ class World:
             now=FILED,
         )
         self.consultation = asked_at(FILED.isoformat(), self.program)
+        let_ops_leave_a_row_of_each(self.complaint)
         self.invitation = invite_to(self.a)
         view = SavedView.objects.create(merchant=self.a, name="Ours", changed_by="A", changed_at=FILED)
         people = {
@@ -285,6 +289,21 @@ class World:
         if door.name.startswith("api:"):
             return {"data": json.dumps(given), "content_type": "application/json"}
         return {"data": given}
+
+
+def let_ops_leave_a_row_of_each(complaint: Complaint) -> None:
+    """Let there be one of everything that ops do, without moving or forgiving anything."""
+    wang = ops()
+    set_mode("finish", "run", reason="As it was.", actor=wang, now=FILED)
+    both = {"reason": "Away.", "counted": 0, "status": "declined", "proposed_by_id": wang.id, "proposed_at": FILED}
+    span = {"missed_from": FILED - timedelta(hours=1), "missed_to": FILED}
+    Amnesty.objects.create(**both, **span, kinds=["complaint_timeout"])
+    extension = Extension.objects.create(**both, began_at=FILED - timedelta(hours=1), ended_at=FILED, kinds=["handle"])
+    moments = {"due_before": complaint.handle_by, "due_after": complaint.handle_by}
+    Extended.objects.create(
+        extension=extension, kind="handle", subject_id=complaint.pk, complaint_id=complaint.pk, **moments
+    )
+    PolicyChange.objects.create(since=FILED, recorded_by="beat", recorded_at=FILED)
 
 
 def invite_to(merchant: Merchant) -> Invitation:

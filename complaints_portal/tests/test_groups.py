@@ -37,6 +37,13 @@ def test_ops_revoke_and_keep_the_calendar_but_decide_nothing():
     assert "appeals.change_replytemplate" not in may
 
 
+def test_ops_control_the_sweeps_and_read_what_was_done_so():
+    may = permissions("ops")
+    assert {"deadlines.control_sweeps", "deadlines.view_opsline", "deadlines.view_extension"} <= may
+    assert {"deadlines.view_policychange", "penalties.view_amnesty"} <= may
+    assert "deadlines.control_sweeps" not in permissions("reviewer") | permissions("auditor")
+
+
 def test_auditors_read_everything_of_ours_and_change_nothing():
     may = permissions("auditor")
     assert all(codename.split(".")[1].startswith("view_") for codename in may)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from common.numbers import BEIJING
 from complaints_portal import health
 from complaints_portal.checks import calendar_reaches_far_enough
-from deadlines.models import Deadline, SweepRun, WorkDay
+from deadlines.models import Deadline, SweepControl, SweepRun, WorkDay
 from deadlines.sweeping import registered_kinds
 
 READY = "/health/ready/"
@@ -102,6 +102,22 @@ def test_degraded_when_a_clock_stays_due_although_sweeps_run(client, swept):
 def test_a_run_that_did_not_end_does_not_count(client, swept):
     SweepRun.objects.filter(kind="handle").update(ended_at=None)
     assert client.get(READY).json()["checks"]["sweeps"]["kinds"]["handle"]["age_seconds"] is None
+
+
+@pytest.mark.parametrize(("mode", "status"), [("paused", "degraded"), ("shadow", "ready"), ("run", "ready")])
+def test_a_paused_kind_degrades_and_is_named_its_reason_stays_in_the_log(client, swept, mode, status):
+    now = timezone.now()
+    SweepControl.objects.create(kind="handle", mode=mode, reason="Server 7.", changed_by="Wang", changed_at=now)
+    response = client.get(READY)
+    assert (response.status_code, response.json()["status"]) == (200, status)
+    kinds = response.json()["checks"]["sweeps"]["kinds"]
+    assert (kinds["handle"]["mode"], kinds["finish"]["mode"]) == (mode, "run")
+    assert "Server 7." not in response.content.decode()
+
+
+def test_a_run_in_shadow_is_a_run(client, swept):
+    SweepRun.objects.filter(kind="handle").update(is_shadow=True)
+    assert client.get(READY).json()["status"] == "ready"
 
 
 def test_metrics_are_given_to_this_machine_itself(client, swept):

@@ -1,23 +1,22 @@
 """`manage.py sweep`: act on the clocks that were missed."""
 
-import getpass
 import json
-import os
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils import timezone
 
+from deadlines.control import controls
+from deadlines.management.looping import sweep_for_ever
+from deadlines.management.orders import kinds_of, moment_of, who, whole_number
+from deadlines.models import SweepControl
 from deadlines.sweeping import BATCH, GRACE, Report, registered_kinds, run_sweep
+from merchants.management.portal_command import USAGE
 
-USAGE = 2
-"""The exit status of a command line that cannot be understood; 1 is for rows that failed."""
-
-
-YEARS = range(1970, 9000)
 BATCHES = range(1, 1_000_001)
+PAUSES = range(1, 3601)
+EVERY = 60
 
 
 class Command(BaseCommand):
@@ -43,14 +42,26 @@ class Command(BaseCommand):
             help=f"how many rows to take in one transaction (default: {BATCH})",
         )
         parser.add_argument("--json", action="store_true", help="print the figures as one JSON object on the last line")
+        parser.add_argument(
+            "--loop",
+            action="store_true",
+            help="sweep for ever as the schedule does, without a broker, until SIGTERM; kinds that are paused stay so",
+        )
+        parser.add_argument(
+            "--every", metavar="SECONDS", help=f"with --loop: how often a round begins (default: {EVERY})"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        kinds = _kinds(options["kinds"])
-        batch = _batch(str(options["batch"]))
+        kinds = kinds_of(options["kinds"], registered_kinds())
+        batch = whole_number("--batch", str(options["batch"]), BATCHES)
+        if options["loop"] or options["every"]:
+            self._loop(kinds, options)
+            return
         now = timezone.now()
-        at = _moment(options["at"]) if options["at"] else None
+        at = moment_of("--at", options["at"]) if options["at"] else None
         if at and at > now and not options["dry_run"]:
             self.stderr.write(f"Note: {at.isoformat()} lies in the future; what is missed by then is acted upon now.")
+        self._tell_of_controls(kinds)
         reports = [
             self._sweep(kind, cut_off=at or now - GRACE, issued_at=at or now, batch=batch, dry_run=options["dry_run"])
             for kind in kinds
@@ -63,9 +74,28 @@ class Command(BaseCommand):
         if failed:
             raise CommandError(f"{failed} due row(s) failed and stay due; each is named above.")
 
+    def _loop(self, kinds: list[str], options: dict[str, Any]) -> None:
+        """Sweep until SIGTERM. Refuses what makes no sense then."""
+        if not options["loop"]:
+            raise CommandError("--every needs --loop.", returncode=USAGE)
+        if options["at"] or options["dry_run"] or options["json"] or options["batch"] != str(BATCH):
+            raise CommandError("--loop goes with KIND and --every only.", returncode=USAGE)
+        every = whole_number("--every", options["every"], PAUSES) if options["every"] else EVERY
+        self.stdout.write(f"Sweeping {', '.join(kinds)} every {every} s, until SIGTERM.")
+        self.stdout.flush()
+        sweep_for_ever(kinds, every=every)
+        self.stdout.write("Stopped; whole batches only were done.")
+
+    def _tell_of_controls(self, kinds: list[str]) -> None:
+        """Say which kinds the schedule leaves alone. Whoever types this command means it, so it goes on."""
+        for kind, control in controls().items():
+            if kind in kinds and control.mode != SweepControl.Mode.RUN:
+                state = "is paused" if control.mode == SweepControl.Mode.PAUSED else "runs in shadow only"
+                self.stderr.write(f"Note: {kind} {state} ({control.changed_by}: {control.reason}); it is swept now.")
+
     def _sweep(self, kind: str, **options: Any) -> Report:
         try:
-            report = run_sweep(kind, ran_by=_who(), **options)
+            report = run_sweep(kind, ran_by=who(), **options)
         except DatabaseError as error:
             reason = str(error).strip().splitlines()[0]
             raise CommandError(
@@ -85,50 +115,3 @@ class Command(BaseCommand):
         self.stdout.write(f"{'kind':<12}{'examined':>10}{'acted':>10}{'skipped':>10}{'failed':>10}")
         for report in reports:
             self.stdout.write(f"{report.kind:<12}" + "".join(f"{count:>10}" for count in report.counts().values()))
-
-
-def _kinds(named: list[str]) -> list[str]:
-    """Return the kinds to sweep, each once and in their own order. Refuses one that no sweep exists for."""
-    known = registered_kinds()
-    unknown = [kind for kind in named if kind not in known]
-    if unknown:
-        raise CommandError(
-            f"No sweep exists for {', '.join(map(repr, unknown))}; the kinds are {', '.join(known)}.", returncode=USAGE
-        )
-    return [kind for kind in known if kind in named or not named]
-
-
-def _moment(text: str) -> datetime:
-    """Read a moment with its offset. Refuses anything else."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(
-            f"--at {text!r} is not a moment in ISO 8601, such as 2026-11-24T02:00:00Z.", returncode=USAGE
-        ) from error
-    if moment.tzinfo is None:
-        raise CommandError(
-            f"--at {text!r} needs its offset, such as 2026-11-24T02:00:00Z or 2026-11-24T10:00:00+08:00.",
-            returncode=USAGE,
-        )
-    if moment.year not in YEARS:
-        raise CommandError(
-            f"--at {text!r} must lie between the years {YEARS.start} and {YEARS.stop - 1}.", returncode=USAGE
-        )
-    return moment
-
-
-def _batch(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) in BATCHES):
-        raise CommandError(
-            f"--batch {text!r} must be a whole number from {BATCHES.start} to {BATCHES.stop - 1}.", returncode=USAGE
-        )
-    return int(text)
-
-
-def _who() -> str:
-    """Return the name of the person at the keyboard, or the number when the machine knows no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
