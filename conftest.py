@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
@@ -27,6 +28,13 @@ def policy_file(tmp_path: Path, settings: Settings) -> Iterator[Callable[[str], 
 
     yield write
     policy_spans.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """Let each test begin in English, whatever the last request before it spoke; a request chooses for itself."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(autouse=True)

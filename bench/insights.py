@@ -21,6 +21,8 @@ from harness import last_line, portal
 
 NOW = datetime(2026, 11, 26, 4, 0, tzinfo=UTC)
 WEEKS = (4, 13, 52)
+TARGET = 50
+"""Milliseconds in the database for a page of 13 weeks of the largest merchant."""
 EVENTS = 20_000
 """So many of the newest events the task reads in the bench."""
 
@@ -220,6 +222,7 @@ def show(label: str, taken: list[float]) -> tuple[float, float]:
 def recount(figures: dict[str, float], rows: int) -> None:
     """Count everything as the command does, then what the newest events touch as the task does."""
     from django.core.management import call_command
+    from django.db import connection
 
     from complaints_portal.insights.models import DaySummary
     from complaints_portal.insights.summaries import READER, refresh
@@ -233,6 +236,8 @@ def recount(figures: dict[str, float], rows: int) -> None:
     refresh(now=NOW)
     figures["refresh_events_per_s"] = min(rows, EVENTS) / (time.monotonic() - began)
     figures["summaries"] = DaySummary.objects.count()
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE complaints_portal_daysummary")  # as autovacuum would, which is off here
     print(f"\nThe command counts {figures['recompute_rows_per_s']:,.0f} complaints a second,")
     print(f"the task {figures['refresh_events_per_s']:,.0f} events a second; {figures['summaries']:,.0f} summaries.")
 
@@ -273,7 +278,9 @@ def main() -> None:
                 p50, p95 = show(f"{weeks} weeks, {names[name]}", taken[name])
                 figures[f"{name}_{weeks}_weeks_p50_ms"], figures[f"{name}_{weeks}_weeks_p95_ms"] = p50, p95
         print("  Each number of the summaries was the same as that of the rows.")
-    print(f"  13 weeks in the database: {figures['database_13_weeks_p50_ms']:.1f} ms (below 50)")
+    reached = figures["database_13_weeks_p50_ms"]
+    verdict = "reached" if reached < TARGET else "MISSED"
+    print(f"  13 weeks in the database: {reached:.1f} ms; the target, below {TARGET} ms, is {verdict}.")
     last_line(figures)
 
 

@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from complaints.models import Complaint, Handling, Message
+from complaints.models import Complaint, Consultation, ConsultationLine, Handling, Message
 from complaints.timeline import handling_of
 from evidence.models import Evidence
 
@@ -19,6 +19,8 @@ _uses: list[tuple[type[Model], str]] = [
     (Handling.evidence.through, "handling__complaint"),
     (Message.evidence.through, "message__complaint"),
     (Complaint.pictures.through, "complaint"),
+    (Consultation.pictures.through, "consultation__complaint"),
+    (ConsultationLine.evidence.through, "consultationline__consultation__complaint"),
 ]
 
 
@@ -87,5 +89,7 @@ def used_elsewhere(pictures: Sequence[Evidence], complaint: Complaint) -> dict[s
 
 
 def _used(through: Any, path: str, hashes: set[str], own: int) -> QuerySet[Any, Any]:
-    rows: QuerySet[Any, Any] = through.objects.filter(evidence__sent_sha256__in=hashes).exclude(**{path: own})
+    rows: QuerySet[Any, Any] = (
+        through.objects.filter(evidence__sent_sha256__in=hashes).exclude(**{path: own}).exclude(**{path: None})
+    )
     return rows.order_by().values_list("evidence__sent_sha256", f"{path}__pk", f"{path}__complaint_no")

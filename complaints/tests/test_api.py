@@ -324,6 +324,7 @@ class TestMoves:
             ({"method": "not_liable", "refund_amount": None, "note": "", "pictures": [PICTURE]}, "#/note"),
             ({"method": "shipped", "refund_amount": None, "note": "Sent.", "pictures": [PICTURE]}, "#/tracking"),
             ({"pictures": [{"name": "x.png", "content": "AAAA"}]}, "#/pictures"),
+            ({"root_cause": "the weather"}, "#/root_cause"),
         ],
     )
     def test_a_handling_that_lacks_something_changes_nothing(self, shop, complaint, pictures, wrong, pointer):
@@ -335,6 +336,12 @@ class TestMoves:
         assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
         assert everything() == before
         assert [path for path in pictures.rglob("*") if path.is_file()] == []
+
+    @pytest.mark.parametrize(("given", "kept"), [({"root_cause": "delivery"}, "delivery"), ({}, "")])
+    def test_the_root_cause_may_be_said(self, shop, complaint, given, kept):
+        answer = shop.post(path_of(complaint, "handle"), REFUND | given)
+
+        assert answer.json()["handling"]["root_cause"] == kept
 
     def test_a_complaint_is_handled_once(self, shop, complaint):
         handle_at("2026-11-20T03:00Z", complaint)

@@ -54,7 +54,7 @@ class RangeForm(forms.Form):
 
     def __init__(self, given: QueryDict, *, merchant_id: int, today: date) -> None:
         super().__init__(given, auto_id="range_%s")
-        self.today = today
+        self.given, self.today = given, today
         self.programs: Sequence[MiniProgram] = list(
             MiniProgram.objects.filter(merchant_id=merchant_id).order_by("name", "pk")
         )
@@ -96,8 +96,8 @@ class RangeForm(forms.Form):
     def offer_types(self, types: Sequence[str]) -> None:
         """Let the form show these dispute types, and those that are chosen already."""
         field: Any = self.fields["dispute_type"]
-        chosen = self.cleaned_data.get("dispute_type", []) if self.is_valid() else []
-        field.choices = [(each, each) for each in dict.fromkeys([*types, *chosen])]
+        chosen = [each for each in self.given.getlist("dispute_type") if each]
+        field.choices = [(each, each) for each in dict.fromkeys([*types, *chosen[:MOST_TYPES]])]
 
     @property
     def chosen_weeks(self) -> int:

@@ -196,6 +196,14 @@ def test_it_can_be_narrowed_to_mini_programs_and_dispute_types():
     assert figures_of(one)["Complaints"] == "6 ↑ up from 2"
 
 
+def test_what_was_chosen_is_kept_when_the_days_are_refused():
+    shop = busy_shop()
+    with browser(shop.administrator, NOON) as client:
+        page = client.get(PAGE, {"first": "2016-01-01", "dispute_type": "quality"}).content.decode()
+    assert '<option value="quality" selected>quality</option>' in page
+    assert 'value="2016-01-01"' in page
+
+
 def test_another_merchant_does_not_exist():
     busy, other = busy_shop(), make_shop()
     with browser(other.administrator, NOON) as client:

@@ -6,14 +6,14 @@ import pytest
 from django.apps import apps
 
 from appeals.models import AppealDraft
-from complaints.models import Complaint
+from complaints.models import CannedReply, Complaint
 from complaints.reviews import evidence as desk_evidence
 from complaints.reviews.record import record_of
 from complaints.tests.factories import make_merchant, moment
 from evidence.models import Evidence
 
-NOT_GIVEN = {AppealDraft.evidence.through}
-"""What somebody is still writing was not sent to anybody."""
+NOT_GIVEN = {AppealDraft.evidence.through, CannedReply.pictures.through}
+"""What somebody is still writing, or keeps ready, was not sent to anybody."""
 
 
 def test_every_way_in_which_evidence_is_given_is_looked_through_for_duplicates():

@@ -74,7 +74,8 @@ def english(catalog):
     patterns = []
     for message in catalog:
         for text in [message.id] if isinstance(message.id, str) else message.id:
-            if text and CHINESE.search("".join(message.string)):
+            has_words = re.search("[A-Za-z]{2}", catalogue.PLACEHOLDER.sub("", text))
+            if has_words and CHINESE.search("".join(message.string)):
                 parts = [re.escape(part) for part in catalogue.PLACEHOLDER.split(text.replace("%%", "%"))]
                 patterns.append(re.compile(".+".join(parts), re.IGNORECASE))
     return patterns
