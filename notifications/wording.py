@@ -124,7 +124,7 @@ def _issued(payload: Payload, now: datetime) -> str:
         "complaint_timeout": _("%(points)s for a complaint that was not handled in time: penalty %(penalty_no)s."),
         "refund_overdue": _("%(points)s for a refund that was not paid in time: penalty %(penalty_no)s."),
     }[payload["kind"]]
-    return f"{_points(lambda: sentence)(payload, now)} {_('You can appeal.')}"
+    return _("%(said)s You can appeal.") % {"said": _points(lambda: sentence)(payload, now)}
 
 
 def _corrected(payload: Payload, _now: datetime) -> str:

@@ -28,6 +28,7 @@ from complaints.workspace.exporting import ask_export, make_next
 from complaints.workspace.notes import reveal, write_note
 from complaints.workspace.saved_views import save_view, views_of
 from complaints_portal import demo
+from complaints_portal.tests.test_doors import let_ops_leave_a_row_of_each
 from complaints_portal.tests.walking import Door
 from deadlines.tests.publishing import publish_the_known_years
 from merchants.models import AccessRequest, Invitation, Membership, Merchant, MiniProgram, User
@@ -88,6 +89,7 @@ def make_everything(now: datetime) -> Everything:
     merchant = Merchant.objects.get(name=MERCHANT)
     everything = Everything(now, merchant)
     _work(merchant, everything.administrator, now)
+    let_ops_leave_a_row_of_each(Complaint.objects.filter(merchant=merchant)[0])
     everything.examples |= _examples(everything)
     return everything
 

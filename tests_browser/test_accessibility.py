@@ -4,6 +4,7 @@ The list of pages is the URL configuration. A page that nobody reaches here fail
 Beside the rules of axe, no page scrolls sideways on a narrow phone, and whatever has the focus shows it.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from logging import CRITICAL, NOTSET, disable
@@ -323,6 +324,47 @@ def test_no_page_has_a_barrier_on_a_desk_by_day_in_chinese(visitor, everything, 
 def test_nor_on_a_phone_by_night_in_english(visitor, everything, open_as):
     pages = open_as(width=PHONE, language="en", color_scheme="dark")
     assert outcome(Walk(everything, pages, barriers_by_night, is_quick=True), visitor) == ""
+
+
+def after_a_post(page: Page) -> Iterator[str]:
+    """Bring a page to what is only seen after something was sent, and yield what that is, each time."""
+    page.goto("/complaints/")
+    for number in range(3):
+        page.locator("[name=chosen]").nth(number).check()
+    reply = page.locator(".bulk-bar [name=do][value^=handle]").first  # on a phone it stands in a menu
+    reply.evaluate("button => button.form.requestSubmit(button)")
+    expect(page).to_have_url(re.compile("/complaints/bulk/$"))
+    yield "the preview of many"
+    page.locator("main button.button--primary").first.click()
+    expect(page).to_have_url(re.compile("/complaints/bulk/.+"))
+    yield "the result of many"
+    for path, name in (("/complaints/replies/new/", "title"), ("/members/invite/", "email")):
+        page.goto(path)
+        page.locator("main form").filter(has=page.locator(f"[name={name}]")).evaluate(
+            "form => { form.noValidate = true; form.requestSubmit(); }"
+        )
+        expect(page.locator(".error-summary")).to_be_focused()
+        yield f"{path} with errors"
+    page.goto("/complaints/")
+    page.locator("a[href*='#handle']").first.click()
+    page.locator("#handle").get_by_role("button", name=re.compile("Handle complaint|处理投诉")).click()
+    expect(page.locator(".error-summary").first).to_be_visible()
+    yield "a handling with errors"
+
+
+@pytest.mark.parametrize(
+    ("how", "check"),
+    [
+        ({"width": DESK, "language": "zh-hans", "color_scheme": "light"}, barriers_by_day),
+        ({"width": PHONE, "language": "en", "color_scheme": "dark"}, barriers_by_night),
+    ],
+    ids=["day", "night"],
+)
+def test_what_answers_a_form_has_no_barrier_either(visitor, everything, how, check):
+    page = visitor.page(everything.administrator, **how)
+    wrong = [f"{seen}: {finding}" for seen in after_a_post(page) for finding in check(page)]
+    visitor.complaints.clear()  # the browser notes the statuses of 400
+    assert wrong == []
 
 
 def test_the_walk_would_find_what_is_wrong(visitor, everything):

@@ -50,14 +50,18 @@ def test_rows_are_reached_chosen_and_opened_by_key(visitor: Visitor, shop: Shop,
     assert chosen(page) == 1
     page.keyboard.press("o")
     expect(page.get_by_role("heading", level=1)).to_have_text("Case 2")
+    page.wait_for_load_state()  # keys are heard once the scripts have run
     page.keyboard.press("n")
     expect(page.get_by_role("heading", level=1)).to_have_text("Case 1")
+    page.wait_for_load_state()
     page.keyboard.press("p")
     page.keyboard.press("p")
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Case [23]"))
+    page.wait_for_load_state()
     page.keyboard.press("g")
     page.keyboard.press("l")
     expect(page).to_have_url(re.compile("/complaints/$"))
+    page.wait_for_load_state()
     page.keyboard.press("g")
     page.keyboard.press("h")
     expect(page).to_have_url(re.compile(r"^[^/]+//[^/]+/$"))

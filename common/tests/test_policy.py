@@ -27,6 +27,7 @@ PUBLISHED = {
     "bonus_cap": Decimal("10000.00"),
     "bonus_share": 3,
     "top_up_four_eyes": Decimal("50000.00"),
+    "four_eyes_cases": 100,
     "refund_doubt_hours": 1,
     "reminder_hours": (48, 24, 6, 1),
     "pictures_per_submission": 9,

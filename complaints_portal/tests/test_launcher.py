@@ -262,7 +262,9 @@ def test_a_program_that_ignores_every_wish_is_killed_with_its_children(
 def test_only_the_children_of_this_data_directorys_launcher_are_stopped(data_dir: Path) -> None:
     stranger = supervisor.start("web", ["sleep", "60"], data_dir / "other")
     ours = supervisor.start("web", ["sleep", "60"], data_dir)
+    is_there = processes.has_in_environment(f"{supervisor.MARK}={data_dir}")
     with stranger, ours:
+        assert any(is_there(ours.pid) for _look in range(100_000))  # a busy machine shows it a moment later
         assert supervisor.stop_left_behind(data_dir) == 1
         assert ours.wait() == -signal.SIGTERM
         assert stranger.poll() is None
