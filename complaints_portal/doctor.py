@@ -23,6 +23,7 @@ from complaints_portal import health, postgres_programs
 from complaints_portal.checks import CONSOLE_MAIL, PORTAL
 from complaints_portal.embedded import configured
 from deadlines.calendar import published_through, reach
+from deadlines.lateness import Lateness
 from deadlines.models import SweepControl
 from deadlines.overview import overview
 
@@ -234,12 +235,20 @@ def _sweeps(now: datetime) -> Iterator[tuple[State, str, str]]:
                 f"{line.kind} is {line.mode}, by {line.changed_by}: {line.reason}",
                 (f"When the reason is gone: manage.py sweeps run {line.kind} --reason … --as …"),
             )
-        elif line.last_run is None or now - line.last_run > health.SWEEP_EXPECTED:
+        elif line.late == Lateness.SILENT:
             all_well = False
             ago = f"for {span_words(now - line.last_run)}" if line.last_run else "ever"
             yield State.WRONG, f"No sweep of {line.kind} has run {ago}.", mend
+        elif line.late == Lateness.BEHIND:
+            all_well = False
+            waits = span_words(line.lag) if line.lag else ""
+            yield (
+                State.WRONG,
+                f"What {line.kind} should act on has waited for {waits}.",
+                "manage.py sweeps, and the log.",
+            )
     if all_well:
-        yield State.OK, "Every kind of deadline was swept within five minutes.", ""
+        yield State.OK, "Every kind of deadline was swept within two minutes.", ""
 
 
 def _disk(now: datetime) -> Iterator[tuple[State, str, str]]:

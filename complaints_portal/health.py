@@ -37,17 +37,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deadlines.calendar import reach
+from deadlines.lateness import lateness
 from deadlines.models import SweepControl
-from deadlines.sweeping import GRACE, registered_kinds
+from deadlines.sweeping import registered_kinds
 from evidence.models import evidence_files
 
 log = structlog.get_logger(__name__)
 
 PATIENCE = 2
 """Seconds that one check may take."""
-
-SWEEP_EXPECTED = timedelta(minutes=5)
-"""A kind of clock that was not swept for so long is late; the schedule wakes the sweeps every minute."""
 
 NEEDED = ("database", "migrations")
 """Without these pages do not work. The other checks only say that something is delayed."""
@@ -232,10 +230,11 @@ def _sweeps(own: BaseDatabaseWrapper, *, now: datetime) -> Finding:
             log.warning("sweep_is_held", kind=kind, mode=mode, reason=reason)
         age = now - ended_at if ended_at else None
         waiting = now - oldest_due if oldest_due else timedelta(0)
-        is_on_time = age is not None and age <= SWEEP_EXPECTED and waiting <= SWEEP_EXPECTED + GRACE
-        ok = ok and is_on_time and mode != SweepControl.Mode.PAUSED
+        late = lateness(now=now, mode=mode, last_run=ended_at, oldest_due=oldest_due)
+        ok = ok and late is None
         kinds[kind] = {
             "mode": mode,
+            "late": late,
             "age_seconds": None if age is None else max(0, round(age.total_seconds())),
             "oldest_due_seconds": round(waiting.total_seconds()),
         }

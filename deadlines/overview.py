@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Count, Min, Q
 
 from deadlines.control import controls
+from deadlines.lateness import Lateness, lateness
 from deadlines.models import Deadline
 from deadlines.sweeping import registered_kinds
 
@@ -26,6 +27,8 @@ class Line:
     lag: timedelta | None
     due_now: int
     due_soon: int
+    late: Lateness | None
+    """Why the kind is late; None when it is on time."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -36,6 +39,7 @@ class Line:
             "lag_seconds": None if self.lag is None else round(self.lag.total_seconds()),
             "due_now": self.due_now,
             "due_soon": self.due_soon,
+            "late": self.late,
         }
 
 
@@ -51,7 +55,8 @@ def overview(*, now: datetime, hours: int = HOURS) -> list[Line]:
     last = _last_runs()
     lines = []
     for kind, control in controls().items():
-        due: dict[str, Any] = waiting.get(kind, {"now": 0, "soon": 0, "oldest": now})
+        due: dict[str, Any] = waiting.get(kind, {"now": 0, "soon": 0, "oldest": None})
+        oldest_due = due["oldest"] if due["now"] else None
         lines.append(
             Line(
                 kind=kind,
@@ -59,9 +64,10 @@ def overview(*, now: datetime, hours: int = HOURS) -> list[Line]:
                 reason=control.reason,
                 changed_by=control.changed_by,
                 last_run=last.get(kind),
-                lag=now - due["oldest"] if due["now"] else None,
+                lag=now - oldest_due if oldest_due else None,
                 due_now=due["now"],
                 due_soon=due["soon"],
+                late=lateness(now=now, mode=control.mode, last_run=last.get(kind), oldest_due=oldest_due),
             )
         )
     return lines

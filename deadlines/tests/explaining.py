@@ -9,8 +9,8 @@ from django.db import connection
 def plans_of(call: Callable[[], Any]) -> list[str]:
     """Call something, and return the plan of each statement that it ran, as if its tables were large.
 
-    The tables of a test are so small, and their statistics so much those of other tests, that reading one from end to end
-    may be cheapest; here that is only done where no index serves.
+    The tables of a test are so small, and their statistics so much those of other tests, that reading one from end to
+    end may be cheapest; here that is only done where no index serves.
     """
     plans: list[str] = []
     with connection.cursor() as cursor:
