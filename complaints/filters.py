@@ -128,8 +128,13 @@ class FilterForm(forms.Form):
         required=False,
     )
     assignee = ValuesField(label=_("Assigned to"), required=False)
-    dispute_type = TextsField(
+    dispute_type_is = TextsField(
         label=_("Dispute type"),
+        required=False,
+        validators=[MaxLengthValidator(200), ProhibitNullCharactersValidator()],
+    )
+    dispute_type = TextsField(
+        label=_("Dispute type contains"),
         required=False,
         validators=[MaxLengthValidator(200), ProhibitNullCharactersValidator()],
     )
@@ -208,6 +213,7 @@ class FilterForm(forms.Form):
         return Wanted(
             search=cleaned["q"],
             mini_program_ids=tuple(int(each) for each in cleaned["mini_program"]),
+            exact_types=tuple(cleaned["dispute_type_is"]),
             dispute_types=tuple(cleaned["dispute_type"]),
             assignee_ids=tuple(dict.fromkeys(int(each) for each in members)),
             or_nobodys=NOBODY in cleaned["assignee"],

@@ -34,8 +34,10 @@ class Wanted:
 
     search: str = ""
     mini_program_ids: tuple[int, ...] = ()
+    exact_types: tuple[str, ...] = ()
+    """Whole dispute types; one of them, or of the parts below, is enough."""
     dispute_types: tuple[str, ...] = ()
-    """Parts of what the consumer chose or wrote; one of them is enough."""
+    """Parts of what the consumer chose or wrote."""
     assignee_ids: tuple[int, ...] = ()
     or_nobodys: bool = False
     """Also, or only, what is assigned to nobody."""
@@ -59,8 +61,9 @@ def narrowed(complaints: QuerySet[Complaint], wanted: Wanted, *, now: datetime) 
         conditions &= matching(complaints, wanted.search)
     if wanted.mini_program_ids:
         conditions &= Q(mini_program_id__in=wanted.mini_program_ids)
-    if wanted.dispute_types:
-        conditions &= _any(Q(dispute_type__icontains=text) for text in wanted.dispute_types)
+    if wanted.exact_types or wanted.dispute_types:
+        whole = [Q(dispute_type__in=wanted.exact_types)] if wanted.exact_types else []
+        conditions &= _any([*whole, *(Q(dispute_type__icontains=text) for text in wanted.dispute_types)])
     if wanted.assignee_ids or wanted.or_nobodys:
         whose = [Q(assignee_id__in=wanted.assignee_ids)] if wanted.assignee_ids else []
         conditions &= _any([*whose, Q(assignee=None)] if wanted.or_nobodys else whose)

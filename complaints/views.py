@@ -99,8 +99,8 @@ def _tabs(form: FilterForm, chosen: Collection[str], counts: dict[str, int], vie
 
 
 def _types(form: FilterForm, usual: list[str]) -> list[tuple[str, bool]]:
-    """Return the dispute types to choose from, and whether each is chosen; also those that somebody typed."""
-    chosen = form.chosen("dispute_type")
+    """Return the dispute types to choose from, and whether each is chosen; also those that are chosen and rare."""
+    chosen = form.chosen("dispute_type_is")
     return [(name, name in chosen) for name in dict.fromkeys([*usual, *chosen])]
 
 

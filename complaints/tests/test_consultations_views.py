@@ -473,7 +473,7 @@ def test_the_card_of_the_home_page(shop, asked, django_assert_num_queries):
     with django_assert_num_queries(3):
         shown = card.render(Context({"merchant": shop.merchant, "now": now}))
     assert "1 d 6 h" in shown
-    assert "Of 1 mini program consumers do not learn how to reach you" in " ".join(shown.split())
+    assert "1 mini program shows consumers no way to reach you" in " ".join(shown.split())
     answer_at(MONDAY, asked)
     set_contact(shop.program.pk, Contact(phone="95188"), actor=member_actor(shop.merchant), now=now)
     shown = card.render(Context({"merchant": shop.merchant, "now": now}))

@@ -74,6 +74,9 @@ def test_one_of_several_values_is_enough_and_each_filter_must_hold(shop, wang):
     assert found(both, wang) == {"Late tea", "Broken tea"}
     assert found("dispute_type=LATE&dispute_type=broken", wang) == {"Late tea", "Broken tea", "Late cup"}
     assert found(f"{both}&dispute_type=late", wang) == {"Late tea"}
+    assert found("dispute_type_is=Late+tea", wang) == {"Late tea"}
+    assert found("dispute_type_is=Late", wang) == found("dispute_type_is=late+tea", wang) == set()
+    assert found("dispute_type_is=Late+tea&dispute_type=broken", wang) == {"Late tea", "Broken tea"}
 
 
 def test_addresses_from_before_there_were_several_values_go_on_working(shop, wang):

@@ -15,7 +15,7 @@ def complaints_url(wanted: Range, *, outcome: str = "", root_cause: str | None =
     """
     query = [("status", "all"), ("filed_from", wanted.first.isoformat()), ("filed_to", wanted.last.isoformat())]
     query += [("mini_program", str(number)) for number in wanted.mini_program_ids]
-    query += [("dispute_type", each) for each in wanted.dispute_types]
+    query += [("dispute_type_is", each) for each in wanted.dispute_types]
     if root_cause is not None:
         query.append(("root_cause", root_cause or NOT_SAID))
     if outcome:
