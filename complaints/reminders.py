@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from celery import shared_task
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from common.numbers import BEIJING
 from common.policy import policy_at
@@ -53,12 +51,6 @@ def register_subjects(kind: str, subjects: Subjects) -> None:
 def subjects_of(kind: str) -> Subjects | None:
     """Return what is known about the clocks of a kind; None for those of complaints themselves."""
     return _subjects.get(kind)
-
-
-@shared_task
-def remind_members() -> int:
-    """Remind of the deadlines that came near since the last run. Celery beat wakes it."""
-    return remind(now=timezone.now())
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from complaints import search
+from complaints import reminders, search
 from complaints.workspace import exporting
 
 log = structlog.get_logger(__name__)
@@ -29,3 +29,9 @@ def forget_exports() -> int:
 def settle_search() -> int:
     """Put what was filed lately in its place in the indexes of the search, so that no request has to."""
     return search.settle()
+
+
+@shared_task(name="complaints.tasks.remind_members")
+def remind_members() -> int:
+    """Remind of the deadlines that came near since the last run."""
+    return reminders.remind(now=timezone.now())

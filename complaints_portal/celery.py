@@ -52,7 +52,7 @@ app.conf.beat_schedule = {
         "options": {"expires": 500},
     },
     "remind-of-deadlines": {
-        "task": "complaints.reminders.remind_members",
+        "task": "complaints.tasks.remind_members",
         "schedule": crontab(minute="*"),
         "options": {"expires": 55},
     },
@@ -75,6 +75,11 @@ app.conf.beat_schedule = {
         "task": "complaints_portal.insights.tasks.refresh_insights",
         "schedule": 20.0,
         "options": {"expires": 19},
+    },
+    "forget-sweep-runs": {
+        "task": "deadlines.tasks.forget_runs",
+        "schedule": crontab(minute="29", hour="*"),
+        "options": {"expires": 3000},
     },
     "forget-notices": {
         "task": "notifications.tasks.forget_notices",

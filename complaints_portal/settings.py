@@ -342,6 +342,7 @@ _shared_processors: list[structlog.types.Processor] = [
     structlog.processors.format_exc_info,
     hide_links,
 ]
+TOLD_OF_EACH_TASK = ("celery.app.trace", "celery.worker.strategy", "django_structlog.celery.receivers")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -362,6 +363,8 @@ LOGGING = {
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         "axes": {"level": logging.WARNING},
+        # Tasks run every few seconds, and most find nothing to do: what they did, they say themselves.
+        **{name: {"level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL} for name in TOLD_OF_EACH_TASK},
     },
 }
 structlog.configure(

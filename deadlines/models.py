@@ -93,7 +93,10 @@ class SweepRun(models.Model):
     class Meta:
         verbose_name = _("sweep run")
         verbose_name_plural = _("sweep runs")
-        indexes = [models.Index(fields=["kind", "-started_at"], name="sweep_run_by_kind")]
+        indexes = [
+            models.Index(fields=["kind", "-started_at"], name="sweep_run_by_kind"),
+            models.Index(fields=["started_at"], name="idle_sweep_run", condition=Q(examined=0)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}, {beijing_time(self.cut_off, seconds=True)}"

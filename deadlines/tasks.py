@@ -6,9 +6,13 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from deadlines.control import scheduled_sweep
+from deadlines.forgetting import BATCH, forget_idle_runs
 from deadlines.sweeping import registered_kinds
 
 log = structlog.get_logger(__name__)
+
+BATCHES = 20
+"""So many are forgotten at most in one task; the next hour goes on."""
 
 
 @shared_task
@@ -20,3 +24,16 @@ def sweep_all() -> None:
         except Exception:
             log.exception("sweep_failed", kind=kind)
             close_old_connections()  # the next kind must not run into the same dead connection
+
+
+@shared_task
+def forget_runs() -> int:
+    """Forget sweep runs of more than a week ago that found nothing."""
+    forgotten = 0
+    for _batch in range(BATCHES):
+        removed = forget_idle_runs(now=timezone.now())
+        forgotten += removed
+        if removed < BATCH:
+            break
+    log.info("sweep_runs_forgotten", forgotten=forgotten)
+    return forgotten

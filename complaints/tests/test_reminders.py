@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from appeals.tests.making import ASK, appeal_at, decide_at, make_reviewer, penalty_issued
-from complaints.reminders import READER, remind, remind_members
+from complaints.reminders import READER, remind
+from complaints.tasks import remind_members
 from complaints.tests.factories import file_at, handle_at, make_program, moment
 from complaints.tests.racing import collide
 from deadlines.models import Deadline, WorkDay
