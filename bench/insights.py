@@ -36,22 +36,24 @@ FILL = """
         FROM generate_series(1, 3 * {merchants}) AS n;
     SELECT setseed(0.6);
     CREATE TEMPORARY TABLE zipf AS
-        SELECT n AS merchant_id, sum(1.0 / n) OVER (ORDER BY n) / sum(1.0 / n) OVER () AS upto,
-            coalesce(sum(1.0 / n) OVER (ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
-                / sum(1.0 / n) OVER () AS since
-        FROM generate_series(1, {merchants}) AS n;
+        SELECT array_agg(since ORDER BY since) AS sinces FROM (
+            SELECT coalesce(sum(1.0 / n) OVER (ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::float
+                / sum(1.0 / n) OVER ()::float AS since
+            FROM generate_series(1, {merchants}) AS n
+        ) AS merchant;
     CREATE TEMPORARY TABLE filing AS
-        SELECT row_number() OVER (ORDER BY drawn.filed_at) AS id, z.merchant_id, drawn.*,
-            z.merchant_id + {merchants} * (drawn.program)::int AS mini_program_id,
+        SELECT row_number() OVER (ORDER BY drawn.filed_at) AS id, drawn.*,
+            drawn.merchant_id + {merchants} * (drawn.program)::int AS mini_program_id,
             CASE WHEN kind < 0.03 THEN 'missed' WHEN kind < 0.08 THEN 'late' ELSE 'in_time' END AS became,
             CASE WHEN kind < 0.03 THEN NULL WHEN kind < 0.08 THEN 5761 + (again * 3000)::int
                 ELSE (5760 * kind * again)::int END AS took
         FROM (
-            SELECT random() AS draw, floor(random() * 3) AS program, random() AS kind, random() AS again,
+            SELECT width_bucket(random(), zipf.sinces) AS merchant_id, floor(random() * 3) AS program,
+                random() AS kind, random() AS again,
                 random() AS paid, (random() * random() * 12)::int AS type, (random() * 7)::int AS cause,
                 %(now)s - random() * '730 days'::interval - '10 days'::interval AS filed_at
-            FROM generate_series(1::bigint, {rows})
-        ) AS drawn JOIN zipf AS z ON drawn.draw >= z.since AND drawn.draw < z.upto;
+            FROM zipf CROSS JOIN generate_series(1::bigint, {rows})
+        ) AS drawn;
     INSERT INTO complaints_complaint (id, complaint_no, platform_id, merchant_id, mini_program_id, upstream_id,
             trade_no, merchant_order_no, trade_amount, dispute_type, demand, description, consumer_reference,
             consumer_name, consumer_phone, advance_protection, status, filed_at, received_at, handle_by, is_history)
