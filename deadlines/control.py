@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor, ActorKind
@@ -81,6 +81,19 @@ def write_line(
         at=now,
         detail=detail,
     )
+
+
+def not_ahead(now: datetime) -> datetime:
+    """Return the moment for a sweep whose machine says it is `now`: never one that the database has not reached yet.
+
+    A machine whose clock runs ahead would penalise what is not missed. One whose clock is behind is only late.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        reached: datetime = cursor.fetchone()[0]
+    if now - reached > GRACE:
+        log.warning("clock_runs_ahead", seconds=(now - reached).total_seconds())
+    return min(now, reached)
 
 
 def scheduled_sweep(

@@ -5,7 +5,7 @@ from celery import shared_task
 from django.db import close_old_connections
 from django.utils import timezone
 
-from deadlines.control import scheduled_sweep
+from deadlines.control import not_ahead, scheduled_sweep
 from deadlines.forgetting import BATCH, forget_idle_runs
 from deadlines.sweeping import registered_kinds
 
@@ -20,7 +20,7 @@ def sweep_all() -> None:
     """Sweep every kind of clock. One kind that fails does not keep the others from running."""
     for kind in registered_kinds():
         try:
-            scheduled_sweep(kind, now=timezone.now())
+            scheduled_sweep(kind, now=not_ahead(timezone.now()))
         except Exception:
             log.exception("sweep_failed", kind=kind)
             close_old_connections()  # the next kind must not run into the same dead connection

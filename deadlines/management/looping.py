@@ -9,7 +9,7 @@ import structlog
 from django.db import close_old_connections
 from django.utils import timezone
 
-from deadlines.control import scheduled_sweep
+from deadlines.control import not_ahead, scheduled_sweep
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ def sweep_for_ever(kinds: Sequence[str], *, every: int) -> None:
             if stopping():
                 break
             try:
-                scheduled_sweep(kind, now=timezone.now(), ran_by="loop", is_over=stopping)
+                scheduled_sweep(kind, now=not_ahead(timezone.now()), ran_by="loop", is_over=stopping)
             except Exception:
                 log.exception("sweep_failed", kind=kind)
                 close_old_connections()  # the next kind must not run into the same dead connection

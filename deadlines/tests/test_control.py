@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from common.actors import SYSTEM, Actor, ActorKind
 from common.errors import BadInput, NotAllowed
 from complaints.models import HistoryLine
 from complaints.tests.factories import file_at, make_program, moment
-from deadlines.control import PERMISSION, REASON_LIMIT, controls, scheduled_sweep, set_mode
+from deadlines.control import PERMISSION, REASON_LIMIT, controls, not_ahead, scheduled_sweep, set_mode
 from deadlines.models import Deadline, OpsLine, SweepControl, SweepRun
 from deadlines.sweeping import registered_kinds, run_sweep
 from deadlines.tests.ops import nobody_special, ops
@@ -139,3 +140,14 @@ def test_what_ops_did_is_only_ever_added():
 def test_staff_without_the_permission_are_told_whom_to_ask():
     with pytest.raises(NotAllowed, match=r"manages the groups|管理"):
         set_mode("handle", "paused", reason="Repairs.", actor=nobody_special(), now=NOW)
+
+
+def test_a_machine_whose_clock_runs_ahead_sweeps_no_further_than_the_database_has_come(caplog):
+    in_an_hour = timezone.now() + timedelta(hours=1)
+    assert not_ahead(in_an_hour) < in_an_hour - timedelta(minutes=59)
+    assert "clock_runs_ahead" in caplog.text
+
+
+def test_a_machine_whose_clock_is_behind_sweeps_by_its_own():
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    assert not_ahead(an_hour_ago) == an_hour_ago

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils import timezone
 
-from deadlines.control import controls
+from deadlines.control import controls, not_ahead
 from deadlines.management.looping import sweep_for_ever
 from deadlines.management.orders import kinds_of, moment_of, who, whole_number
 from deadlines.models import SweepControl
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         if options["loop"] or options["every"]:
             self._loop(kinds, options)
             return
-        now = timezone.now()
+        now = not_ahead(timezone.now())
         at = moment_of("--at", options["at"]) if options["at"] else None
         if at and at > now and not options["dry_run"]:
             self.stderr.write(f"Note: {at.isoformat()} lies in the future; what is missed by then is acted upon now.")
