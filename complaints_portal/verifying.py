@@ -52,7 +52,12 @@ INVARIANTS = [
         SELECT penalty.penalty_no FROM penalties_penalty AS penalty
         JOIN complaints_complaint AS complaint ON complaint.id = penalty.complaint_id
         WHERE penalty.kind = 'complaint_timeout'
-            AND (complaint.is_history OR complaint.ended_at <= complaint.handle_by)
+            AND (complaint.is_history OR complaint.ended_at <= complaint.handle_by AND NOT EXISTS (
+                -- A sweep with an explicit cut-off took the clock while the withdrawal was under way, and so won.
+                SELECT FROM complaints_historyline AS issued JOIN complaints_historyline AS ended
+                    ON ended.complaint_id = issued.complaint_id AND ended.id > issued.id
+                WHERE issued.complaint_id = complaint.id AND issued.noun = 'penalty' AND issued.noun_id = penalty.id
+                    AND issued.verb = 'issue' AND ended.noun = 'complaint' AND ended.at = complaint.ended_at))
         """,
     ),
     Invariant(
