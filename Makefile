@@ -1,9 +1,11 @@
 # `make help` says what there is. Settings come from the environment: PORT, HOST, DATA_DIR, BEAT=off, UV=1 (install with uv).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock reset clean
+.PHONY: help run test faults check lock reset clean
 
 python := .venv/bin/python
+# One at a time, on services of their own: they stop them.
+faults := env -u DATABASE_URL -u REDIS_URL $(python) -m pytest -n 0 -p no:randomly
 compile := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header
 
 help: ## Say what there is
@@ -18,6 +20,12 @@ test: ## Run all tests on a PostgreSQL and a Valkey of their own
 	@if [ -d tests_browser ]; then .ci/browser; fi
 	@$(python) -m pytest -n 2
 	@if [ -d tests_browser ]; then DJANGO_ALLOW_ASYNC_UNSAFE=true $(python) -m pytest tests_browser; fi
+	@$(faults) tests_faults
+
+faults: ## Kill, stop, fill and hang whatever the portal needs, at the whole sizes: about half an hour
+	@.ci/environment dev
+	@.ci/faults
+	@FAULTS=full $(faults) tests_faults
 
 check: ## Run the tests and all other checks, as CI does
 	@.ci/run

@@ -13,10 +13,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from complaints.intake import file_complaints
-from complaints.tests.factories import file_at, make_filing, make_program, platform_actor
+from complaints.tests.factories import file_at
 from deadlines.control import set_mode
-from deadlines.models import Deadline, SweepRun
+from deadlines.models import SweepRun
 from deadlines.tests.ops import ops
 from penalties.models import Penalty
 
@@ -76,22 +75,3 @@ def test_it_sweeps_round_after_round_without_a_broker_leaves_what_is_paused_and_
     assert set(SweepRun.objects.values_list("kind", "ran_by")) == {("handle", "loop")}
     assert out.splitlines()[0] == "Sweeping handle, finish every 1 s, until SIGTERM."
     assert out.splitlines()[-1] == "Stopped; whole batches only were done."
-
-
-def test_stopped_in_the_middle_of_a_run_nothing_is_half_done(start):
-    program, overdue = make_program(), 12_000
-    filed = timezone.now() - timedelta(days=6)
-    filings = [make_filing(program, filed_at=filed + timedelta(seconds=number)) for number in range(overdue)]
-    for first in range(0, overdue, 4000):
-        actor = platform_actor(program.platform)
-        some = filings[first : first + 4000]
-        file_complaints(some, platform_id=program.platform_id, actor=actor, now=filed + timedelta(hours=12))
-    process = start("handle", "--every", "60")
-    until(lambda: SweepRun.objects.filter(acted__gt=0).exists(), process)
-    stop(process)
-    run = SweepRun.objects.get()
-    done = Penalty.objects.count()
-    assert run.ended_at is not None
-    assert run.acted == done
-    assert done + Deadline.objects.filter(kind="handle").count() == overdue
-    assert run.reasons == ({"stopped": True} if done < overdue else {})
