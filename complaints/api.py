@@ -38,6 +38,7 @@ from complaints.serializers import (
     MessageSerializer,
     OptionalReasonSerializer,
     ReasonSerializer,
+    filing_of,
 )
 from evidence.api import keep_sent_pictures
 from evidence.models import Evidence
@@ -119,15 +120,19 @@ class ComplaintsView(ComplaintApiView):
         """
         actor = self.actor
         require(actor, "file")
-        given = FilingWithPicturesSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        pictures = given.validated_data.pop("pictures")
-        filed = file_complaint(given.to_filing(), platform_id=actor.own_platform_id, actor=actor, now=self.now)
+        given = self.read(FilingWithPicturesSerializer)
+        pictures = given.pop("pictures")
+        filed = file_complaint(filing_of(given), platform_id=actor.own_platform_id, actor=actor, now=self.now)
         complaint = filed.complaint
         if filed.is_new and pictures:
             complaint.pictures.set(self.keep(pictures, complaint))
-        link = links.look_up(complaint, actor=actor, now=self.now)
-        document = complaint_document(complaint, actions_of(actor)) | {"consumer_url": link.url}
+        # A complaint that was filed just now has a link that nobody can have renewed or ended: nothing to look up.
+        url = (
+            links.first_link(complaint, actor=actor, now=self.now)
+            if filed.is_new
+            else links.look_up(complaint, actor=actor, now=self.now).url
+        )
+        document = complaint_document(complaint, actions_of(actor)) | {"consumer_url": url}
         status = HTTPStatus.CREATED if filed.is_new else HTTPStatus.OK
         return Response(document, status=status, headers={"Location": document["url"]})
 

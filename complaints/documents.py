@@ -6,9 +6,10 @@ The serializers describe it; plain functions make it, because serializers take t
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -133,7 +134,7 @@ def complaint_document(complaint: Complaint, own_actions: Iterable[str]) -> dict
     """Return what `ComplaintSerializer` describes; `own_actions` are those of whoever asks."""
     return {
         "complaint_no": complaint.complaint_no,
-        "url": reverse("api:complaint", args=[complaint.complaint_no]),
+        "url": f"{_address_before(get_script_prefix())}{complaint.complaint_no}/",
         "status": complaint.status,
         "allowed_actions": [verb for verb in COMPLAINT.allowed(complaint.status) if verb in own_actions],
         "app_id": complaint.mini_program.app_id,
@@ -152,6 +153,12 @@ def complaint_document(complaint: Complaint, own_actions: Iterable[str]) -> dict
         "ended_at": utc(complaint.ended_at),
         "is_history": complaint.is_history,
     }
+
+
+@cache
+def _address_before(prefix: str) -> str:
+    """Return how the address of every complaint begins, where the portal stands under this prefix."""
+    return reverse("api:complaints")
 
 
 def case_document(complaint: Complaint, own_actions: Iterable[str]) -> dict[str, Any]:

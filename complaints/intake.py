@@ -1,6 +1,6 @@
 """File complaints, one or many: the same verb for the API, the bulk API and the import."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,20 +10,20 @@ from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
 from common.errors import BadInput, PortalError
+from common.inserting import insert_new, insert_together
 from common.numbers import new_complaint_no
 from common.policy import policy_at
 from complaints import followers
 from complaints.followers import ToReview
-from complaints.models import REFUNDING, Complaint, Handling, HistoryLine
+from complaints.models import REFUNDING, Complaint, Handling
 from complaints.permissions import require
 from complaints.services import finish_clock, handle_clock, history_line
 from complaints.states import Status
 from deadlines.models import Deadline
-from deadlines.services import start_clocks
 from evidence.models import Evidence
 from merchants.models import MiniProgram
 from notifications.models import Event
-from notifications.services import emit_many
+from notifications.services import to_emit
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +79,16 @@ def file_complaint(
     filing: Filing, *, pictures: Sequence[Evidence] = (), platform_id: int, actor: Actor, now: datetime
 ) -> Filed:
     """File one complaint and start its clock. Raises the `PortalError` that `file_complaints` would return."""
-    with transaction.atomic():
-        (outcome,) = file_complaints([filing], platform_id=platform_id, actor=actor, now=now)
-        if isinstance(outcome, PortalError):
-            raise outcome
-        if outcome.is_new and pictures:
+    require(actor, "file")
+    with transaction.atomic(savepoint=False):
+        (outcome,) = _file([filing], platform_id=platform_id, actor=actor, now=now, is_history=False)
+        if isinstance(outcome, Filed) and outcome.is_new and pictures:
             outcome.complaint.pictures.set(pictures)
+    if isinstance(outcome, PortalError):
+        raise outcome
     return outcome
 
 
-@transaction.atomic
 def file_complaints(
     filings: Sequence[Filing], *, platform_id: int, actor: Actor, now: datetime, is_history: bool = False
 ) -> list[Outcome]:
@@ -99,6 +99,13 @@ def file_complaints(
     `is_history` takes old cases in without starting a clock.
     """
     require(actor, "file")
+    with transaction.atomic(savepoint=False):
+        return _file(filings, platform_id=platform_id, actor=actor, now=now, is_history=is_history)
+
+
+def _file(
+    filings: Sequence[Filing], *, platform_id: int, actor: Actor, now: datetime, is_history: bool
+) -> list[Outcome]:
     programs = {
         program.app_id: program
         for program in MiniProgram.objects.filter(
@@ -199,14 +206,11 @@ def _first_status(handled: HandledElsewhere | None) -> Status:
     return Status.HANDLED if handled.method in REFUNDING else Status.IN_REVIEW
 
 
-def _insert(complaints: list[Complaint]) -> dict[str, int]:
+def _insert(complaints: list[Complaint]) -> Mapping[str, int]:
     """Insert what has no upstream id that is there already; return the new ones' ids by complaint number."""
-    if not any(complaint.upstream_id for complaint in complaints):
-        return {each.complaint_no: each.pk for each in Complaint.objects.bulk_create(complaints)}
     # In one order for everybody: two transactions that insert the same ids crosswise would wait for each other.
-    Complaint.objects.bulk_create(sorted(complaints, key=lambda each: each.upstream_id), ignore_conflicts=True)
-    numbers = [complaint.complaint_no for complaint in complaints]
-    return dict(Complaint.objects.filter(complaint_no__in=numbers).values_list("complaint_no", "pk"))
+    in_order = sorted(complaints, key=lambda each: each.upstream_id)
+    return insert_new(in_order, unless="(platform_id, upstream_id) WHERE NOT upstream_id = ''", by="complaint_no")
 
 
 def _first_ones(again: list[Complaint]) -> dict[str, Complaint]:
@@ -221,7 +225,8 @@ def _first_ones(again: list[Complaint]) -> dict[str, Complaint]:
 def _take_in(taken_in: list[tuple[Complaint, Filing]], *, actor: Actor, is_history: bool) -> None:
     """Start the clocks, and write handlings, history and events of complaints that were just inserted."""
     handlings = [_handling(complaint, filing.handled, actor=actor) for complaint, filing in taken_in if filing.handled]
-    Handling.objects.bulk_create(handlings, batch_size=1000)
+    if handlings:
+        Handling.objects.bulk_create(handlings, batch_size=1000)
     lines = [
         history_line(complaint, "file", "", Status.PENDING, actor=actor, at=complaint.filed_at)
         for complaint, _filing in taken_in
@@ -239,13 +244,14 @@ def _take_in(taken_in: list[tuple[Complaint, Filing]], *, actor: Actor, is_histo
         )
         for handling in handlings
     ]
-    HistoryLine.objects.bulk_create(lines, batch_size=1000)
-    if not is_history:
-        start_clocks(_clocks(taken_in))
-        to_review = [ToReview(each.complaint, each) for each in handlings if each.complaint.status == Status.IN_REVIEW]
-        if to_review:
-            followers.reviews_begin(to_review, actor=actor, now=to_review[0].complaint.received_at)
-    emit_many(
+    insert_together(lines, [] if is_history else list(_clocks(taken_in)), _events(taken_in, is_history=is_history))
+    to_review = [ToReview(each.complaint, each) for each in handlings if each.complaint.status == Status.IN_REVIEW]
+    if to_review and not is_history:
+        followers.reviews_begin(to_review, actor=actor, now=to_review[0].complaint.received_at)
+
+
+def _events(taken_in: list[tuple[Complaint, Filing]], *, is_history: bool) -> list[Event]:
+    return to_emit(
         Event(
             name="complaint.filed",
             merchant_id=complaint.merchant_id,

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -68,11 +69,12 @@ class FilingSerializer(serializers.Serializer[Filing]):
         help_text=_("Your own number of the complaint. The same one twice is the same complaint."),
     )
 
-    def to_filing(self) -> Filing:
-        """Return the validated filing."""
-        data = dict(self.validated_data)
-        consumer = data.pop("consumer", {})
-        return Filing(**data, **{f"consumer_{name}": value for name, value in consumer.items()})
+
+def filing_of(given: Mapping[str, Any]) -> Filing:
+    """Return the filing that was validated."""
+    values = dict(given)
+    consumer = values.pop("consumer", {})
+    return Filing(**values, **{f"consumer_{name}": value for name, value in consumer.items()})
 
 
 class FilingWithPicturesSerializer(FilingSerializer):

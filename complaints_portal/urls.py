@@ -10,6 +10,8 @@ from complaints.calendar_feed import calendar
 from complaints_portal.home import home
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # First, because Django compares one pattern after the other, and programs ask most often.
+    path("api/", include("complaints_portal.api_urls")),
     path("", home, name="home"),
     path("", include("complaints.urls")),
     path("", include("complaints.consultations.urls")),
@@ -26,7 +28,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("theme/", set_theme, name="set_theme"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
-    path("api/", include("complaints_portal.api_urls")),
     path("", include("complaints_portal.health")),
 ]
 if not settings.PRODUCTION:

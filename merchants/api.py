@@ -21,6 +21,7 @@ from common.bodies import MEGABYTE, JsonParser, take_body
 from common.errors import NotAllowed, Sentence
 from common.keyset import Page, Segment, keyset_page
 from common.openapi import PortalSchema
+from common.validating import validated
 from merchants.idempotency import HEADER, REPLAYED, Answer, answer_once, fingerprint, read_key
 from merchants.listing import Row, page_address
 from merchants.models import Grant
@@ -88,11 +89,11 @@ class ApiView(APIView):
 
     def read(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         """Return what was sent, validated."""
-        return _validated(serializer_class, self.request.data)
+        return validated(serializer_class, self.request.data)
 
     def wanted(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         """Return what the query parameters ask for, validated."""
-        return _validated(serializer_class, self.request.query_params)
+        return validated(serializer_class, self.request.query_params)
 
     def page(
         self,
@@ -117,12 +118,6 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if self.body_limit is not None and request.method == HTTPMethod.POST:
             take_body(request._request, limit=self.body_limit)  # noqa: SLF001 (there is no other way to it)
-
-
-def _validated(serializer_class: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    given = serializer_class(data=data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _once(post: Handler) -> Handler:

@@ -19,6 +19,11 @@ def emit(name: str, *, merchant_id: int, subject_id: int, at: datetime, payload:
 
 def emit_many(events: Iterable[Event]) -> None:
     """Write many events at once."""
+    Event.objects.bulk_create(to_emit(events), batch_size=1000)
+
+
+def to_emit(events: Iterable[Event]) -> list[Event]:
+    """Return events as they are written, for who writes them together with other rows."""
     events = list(events)
     if len(events) > MANY:
         with connection.cursor() as cursor:
@@ -26,4 +31,4 @@ def emit_many(events: Iterable[Event]) -> None:
             (number,) = cursor.fetchone()
         for event in events:
             event.transaction = number
-    Event.objects.bulk_create(events, batch_size=1000)
+    return events

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -13,6 +14,7 @@ from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from common import undo, wording
 
@@ -77,6 +79,12 @@ MESSAGE_TONES = {"success": "ok", "warning": "warn", "error": "danger"}
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of static/img/icons.svg, 1.25 em high; hidden from screen readers unless it has a label of its own."""
+    return _drawn(name, str(label))
+
+
+@lru_cache(maxsize=1000)
+def _drawn(name: str, label: str) -> SafeString:
+    """Return an icon as it is written; a page has fifty, mostly the same ones."""
     use = format_html('<use href="{}#{}"/>', static("img/icons.svg"), name)
     spoken = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
     return format_html('<svg class="icon" width="16" height="16" {}>{}</svg>', spoken, use)
@@ -95,7 +103,7 @@ def tag(label: str, tone: str = "neutral", icon: str = "") -> dict[str, str]:
     return {"label": label, "tone": tone, "icon_name": icon}
 
 
-@register.inclusion_tag("components/clock.html", takes_context=True)
+@register.simple_tag(takes_context=True)
 def clock(
     context: Context,
     due_at: datetime,
@@ -106,24 +114,28 @@ def clock(
     large: bool = False,
     zone: bool = True,
     provisional: bool = False,
-) -> dict[str, Any]:
+) -> SafeString:
     """A deadline: the time left in words and the exact Beijing time.
 
     `now` is the moment that the view read; without the argument the tag takes `now` from the page's context, and
-    refuses to guess when there is none.
+    refuses to guess when there is none. Written here and not as a template, because a list has one or two in each row.
     """
-    moment = now or context.get("now")
-    if moment is None:
+    read_at = now or context.get("now")
+    if read_at is None:
         raise TemplateSyntaxError("{% clock %} needs the moment: put `now` into the context, or pass now=.")
-    face = wording.clock_face(due_at, now=moment, stopped_at=stopped_at)
-    return {
-        "due_at": due_at,
-        "face": face,
-        "label": label,
-        "large": large,
-        "zone": zone,
-        "provisional": provisional,
-    }
+    face = wording.clock_face(due_at, now=read_at, stopped_at=stopped_at)
+    return format_html(
+        '<span class="clock{}" data-state="{}">\n{}\n<span class="clock__text">{}\n'
+        '<span class="clock__left"{}>{}</span>\n<span class="clock__at">{}{}</span></span></span>\n',
+        " clock--large" if large else "",
+        face.state,
+        icon(f"clock-{face.state}"),
+        format_html('<span class="clock__label">{}</span>', label) if label else "",
+        format_html(' data-due="{}"', due_at.isoformat()) if face.running else "",
+        face.words,
+        moment(due_at, zone=zone),
+        format_html(' <span class="clock__note">{}</span>', _("provisional")) if provisional else "",
+    )
 
 
 @register.simple_tag

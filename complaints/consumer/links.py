@@ -6,6 +6,7 @@ platform renewed (the ones before are dead) or ended is remembered.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core import signing
@@ -33,7 +34,7 @@ class Opened:
 
 def link_to(case: Case, *, now: datetime) -> str:
     """Return the whole address of the consumer's page as it is valid now. Who has it speaks as the consumer."""
-    return f"{settings.PUBLIC_URL.rstrip('/')}/c/{token_of(case, now=now)}/"
+    return _address(token_of(case, now=now))
 
 
 def token_of(case: Case, *, now: datetime) -> str:
@@ -76,13 +77,19 @@ class Link:
     ended_at: datetime | None
 
 
+def first_link(case: Case, *, actor: Actor, now: datetime) -> str:
+    """Return the address of the consumer's page of a case that was filed in this transaction. Refuses as `look_up`."""
+    _require(case, actor)
+    return _address(_sign(case, ConsumerLink(**_of(case)), now=now))
+
+
 def look_up(case: Case, *, actor: Actor, now: datetime) -> Link:
     """Return a link to the consumer's page, for whoever hands it to the consumer. Refuses whom it is not for."""
     _require(case, actor)
     row = _row(case)
     if row.ended_at is not None:
         return Link(None, None, row.ended_at)
-    return Link(link_to(case, now=now), now + LASTS, None)
+    return Link(_address(_sign(case, row, now=now)), now + LASTS, None)
 
 
 def consumer_of(case: Case) -> Actor:
@@ -101,7 +108,7 @@ def renew(case: Case, *, actor: Actor, now: datetime) -> str:
     row = _change(case, actor, now=now)
     row.version, row.ended_at = row.version + 1, None
     row.save()
-    return f"{settings.PUBLIC_URL.rstrip('/')}/c/{_sign(case, row, now=now)}/"
+    return _address(_sign(case, row, now=now))
 
 
 @transaction.atomic
@@ -128,8 +135,15 @@ def _change(case: Case, actor: Actor, *, now: datetime) -> ConsumerLink:
 
 def _row(case: Case) -> ConsumerLink:
     """Return what is remembered about the links of a case; an unsaved row when nothing is."""
-    field = {"complaint" if isinstance(case, Complaint) else "consultation": case}
-    return ConsumerLink.objects.filter(**field).first() or ConsumerLink(**field)
+    return ConsumerLink.objects.filter(**_of(case)).first() or ConsumerLink(**_of(case))
+
+
+def _of(case: Case) -> dict[str, Any]:
+    return {"complaint" if isinstance(case, Complaint) else "consultation": case}
+
+
+def _address(token: str) -> str:
+    return f"{settings.PUBLIC_URL.rstrip('/')}/c/{token}/"
 
 
 def _sign(case: Case, row: ConsumerLink, *, now: datetime) -> str:

@@ -16,12 +16,13 @@ from rest_framework.exceptions import ValidationError
 
 from common.actors import Actor
 from common.errors import BadInput, PortalError, Sentence
+from common.validating import validated
 from complaints.importing.mapping import Program, RowMapping
 from complaints.importing.programs import drop_unused, make_missing
 from complaints.importing.recipes import is_empty
 from complaints.importing.rows import Row
 from complaints.intake import Filed, Filing, Outcome, file_complaints
-from complaints.serializers import HandledFilingSerializer
+from complaints.serializers import HandledFilingSerializer, filing_of
 
 BATCH = 1000
 SOME = 50
@@ -62,15 +63,6 @@ class _Ready:
     program: Program | None
 
 
-class _RowSerializer(HandledFilingSerializer):
-    """Validates one row after the other: to make a serializer costs several times as much as to use it."""
-
-    def filing_of(self, values: dict[str, Any]) -> Filing:
-        """Return the filing. Raises `ValidationError`."""
-        self._validated_data = self.run_validation(values)
-        return self.to_filing()
-
-
 class Importer:
     """Takes rows in for one platform. `is_history` starts no clock; a dry run takes the same way and rolls back."""
 
@@ -92,7 +84,6 @@ class Importer:
         self.dry_run = dry_run
         self.unused: set[str] = set()
         """Columns that rows brought and the mapping does not use; a few of them, where there are very many."""
-        self._serializer = _RowSerializer()
         self._columns = set(mapping.columns())
 
     def batches(self, rows: Iterable[Row], *, size: int = BATCH) -> Iterator[Batch]:
@@ -125,7 +116,7 @@ class Importer:
         mapped = self.mapping.read(row.values)
         reasons = [Reason(name, "invalid", problem) for name, problem in mapped.problems.items()]
         try:
-            filing = self._serializer.filing_of(mapped.values)
+            filing = filing_of(validated(HandledFilingSerializer, mapped.values))
         except ValidationError as error:
             reasons += [reason for reason in _flat(error.detail) if reason.field not in mapped.problems]
         if reasons:

@@ -5,6 +5,10 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from common.wording import initials
 from complaints.filters import ALL, FilterForm
@@ -13,6 +17,7 @@ from complaints.strip import strip
 from deadlines.models import Deadline
 from evidence.forms import KeptPicture
 from evidence.models import Evidence
+from merchants.models import User
 
 register = template.Library()
 
@@ -54,6 +59,43 @@ def filter_menu(form: FilterForm, name: str) -> dict[str, Any]:
         "number": sum(option.is_chosen for option in options) if ALL not in form.chosen(name) else 0,
         "errors": form[name].errors,
     }
+
+
+@register.simple_tag(takes_context=True)
+def whose(context: template.Context, complaint: Complaint) -> SafeString:
+    """Whose a complaint is, and the way to assign it for who `may_handle`. An answer to htmx replaces it.
+
+    Written here and not as a template, because each row of the list has one.
+    """
+    person = complaint.assignee.user if complaint.assignee else None
+    shown = _person(person, is_self=person == context.get("user")) if person else _nobody()
+    if context.get("may_handle"):
+        taken = _("Assigned to %(person)s; assign to somebody else") % {"person": person}
+        shown = format_html(
+            '<button class="assignee" type="submit" name="one" value="{}" formaction="{}" data-assign data-row-key="a"'
+            ' aria-label="{}">{}</button>',
+            complaint.complaint_no,
+            reverse("complaints:assign"),
+            taken if person else _("Assigned to nobody; assign"),
+            shown,
+        )
+    elif person:
+        shown = format_html('<span class="assignee">{}</span>', shown)
+    return format_html('<div class="whose" id="whose-{}">{}</div>', complaint.complaint_no, shown)
+
+
+def _person(person: User, *, is_self: bool) -> SafeString:
+    return format_html(
+        '<span class="avatar"{} aria-hidden="true">{}</span><span class="assignee__name">{}</span>',
+        SafeString(" data-self") if is_self else "",
+        initials(str(person)),
+        person,
+    )
+
+
+def _nobody() -> SafeString:
+    disc = '<span class="avatar avatar--nobody" aria-hidden="true"></span><span class="faint">{}</span>'
+    return format_html(disc, pgettext("assigned to", "nobody"))
 
 
 @register.inclusion_tag("complaints/_avatar.html")

@@ -89,6 +89,13 @@ def test_a_complaint_is_filed_and_its_clock_runs_96_hours(platform, program):
     assert platform.get(answer["Location"]).json()["description"] == "Nothing came."
 
 
+def test_filing_takes_four_statements(platform, program, django_assert_num_queries):
+    # The key, the mini program, the complaint, and together its line, its clock and its event; in a transaction, whose
+    # two are here a savepoint's.
+    with django_assert_num_queries(6):
+        assert platform.file(sent(program, upstream_id="U-1")).status_code == 201
+
+
 @pytest.mark.usefixtures("at_noon")
 def test_what_was_filed_elsewhere_earlier_started_its_clock_then(platform, program):
     answer = platform.file(sent(program, filed_at="2026-11-19T08:00:00+08:00"))
