@@ -70,8 +70,8 @@ def check_room(number: int) -> None:
     needed, free = number * BYTES + min(ASIDE, number * BYTES), free_room()
     if free is not None and free < needed:
         raise NoRoom(
-            f"{estimate(number)} With the log and the sorting that makes {needed / 1024**3:,.1f} GB, and the disk of the"
-            f" database has {free / 1024**3:,.1f} GB left. Give it room, or ask for fewer."
+            f"{estimate(number)} With the log and the sorting that makes {needed / 1024**3:,.1f} GB, and the disk of"
+            f" the database has {free / 1024**3:,.1f} GB left. Give it room, or ask for fewer."
         )
 
 

@@ -169,7 +169,8 @@ class TestPartedByMonth:
                     consumer_name, consumer_phone, advance_protection, status, filed_at, received_at, handle_by,
                     is_history)
                 SELECT %(number)s, platform_id, %(merchant)s, %(program)s, upstream_id, 'T-1', '', 12.00, '质量问题',
-                    '退款', '用了两天就坏了', '', '', '', false, 'pending', %(at)s, %(at)s, %(at)s + interval '96 hours', false
+                    '退款', '用了两天就坏了', '', '', '',
+                    false, 'pending', %(at)s, %(at)s, %(at)s + interval '96 hours', false
                 FROM new RETURNING *
             )
             INSERT INTO complaints_historyline (complaint_id, noun, noun_id, verb, from_state, to_state, actor_kind,
