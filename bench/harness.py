@@ -36,8 +36,11 @@ SHOWN = (
 
 
 @contextmanager
-def portal(purpose: str) -> Iterator[str]:
-    """Bring the services, migrate an empty database and set Django up on it; yield its name and drop it at the end."""
+def portal(purpose: str, *, name: str = "") -> Iterator[str]:
+    """Bring the services, migrate an empty database and set Django up on it; yield its name and drop it at the end.
+
+    One that has a `name` is kept, and used again when it is there.
+    """
     from complaints_portal import embedded
 
     with embedded.ensure(embedded.data_dir_of(ROOT)) as services:
@@ -47,8 +50,9 @@ def portal(purpose: str) -> Iterator[str]:
         from django.db import connection
 
         django.setup()
-        name = f"bench_{purpose}_{os.getpid()}"
-        run_apart(f"CREATE DATABASE {name}")
+        is_kept, name = bool(name), name or f"bench_{purpose}_{os.getpid()}"
+        if not (is_kept and is_there(name)):
+            run_apart(f"CREATE DATABASE {name}")
         try:
             use_database(name)
             call_command("migrate", verbosity=0)
@@ -57,7 +61,17 @@ def portal(purpose: str) -> Iterator[str]:
                 print("PostgreSQL:", ", ".join(shown for (shown,) in cursor.fetchall()), f"· {os.cpu_count()} cores")
             yield name
         finally:
-            drop_database(name)
+            if not is_kept:
+                drop_database(name)
+
+
+def is_there(name: str) -> bool:
+    """Say whether the cluster has a database of this name."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)", [name])
+        return bool(cursor.fetchone()[0])
 
 
 def use_database(name: str) -> None:

@@ -167,7 +167,7 @@ class FilterForm(forms.Form):
         """Read what an address says; `beside` is a form of the same actor that has looked up the choices already."""
         super().__init__(given, auto_id="filter_%s")
         self.given = given
-        merchant_id = actor.own_merchant_id
+        merchant_id = self.merchant_id = actor.own_merchant_id
         self.people: Sequence[Colleague] = beside.people if beside else colleagues(merchant_id, asked_by=actor)
         self.programs: Sequence[MiniProgram] = (
             beside.programs
@@ -223,6 +223,7 @@ class FilterForm(forms.Form):
             filed_to=cleaned["filed_to"],
             outcomes=tuple(cleaned["outcome"]),
             root_causes=tuple(cleaned["root_cause"]),
+            merchant_id=self.merchant_id,
         )
 
     def chosen(self, name: str) -> list[str]:

@@ -35,25 +35,30 @@ def _repeats() -> Q:
     return Q(Exists(same_trade)) | Q(Exists(same_phone))
 
 
-_conditions: dict[str, Callable[[], Q]] = {
-    Outcome.HANDLED: lambda: Q(handling__isnull=False),
-    Outcome.IN_TIME: lambda: Q(handling__in_time=True),
-    Outcome.LATE: lambda: Q(handling__in_time=False),
-    Outcome.REPEAT: _repeats,
-    Outcome.ASKED_FIRST: lambda: Q(consultation__isnull=False),
+Condition = Callable[[int | None], Q]
+"""Makes a condition for the complaints of one merchant, whose number lets it look at no other's rows; or of all."""
+
+_conditions: dict[str, Condition] = {
+    Outcome.HANDLED: lambda _merchant_id: Q(handling__isnull=False),
+    Outcome.IN_TIME: lambda _merchant_id: Q(handling__in_time=True),
+    Outcome.LATE: lambda _merchant_id: Q(handling__in_time=False),
+    Outcome.REPEAT: lambda _merchant_id: _repeats(),
+    Outcome.ASKED_FIRST: lambda _merchant_id: Q(consultation__isnull=False),
 }
 
 
-def register_outcome(outcome: Outcome, condition: Callable[[], Q]) -> None:
+def register_outcome(outcome: Outcome, condition: Condition) -> None:
     """Say which complaints have an outcome that an upper floor knows about."""
     _conditions[outcome] = condition
 
 
-def with_outcomes(complaints: QuerySet[Complaint], outcomes: Collection[str]) -> QuerySet[Complaint]:
-    """Return those complaints that have every one of these outcomes."""
+def with_outcomes(
+    complaints: QuerySet[Complaint], outcomes: Collection[str], merchant_id: int | None = None
+) -> QuerySet[Complaint]:
+    """Return those complaints that have every one of these outcomes; all are of this merchant, if one is given."""
     condition = Q()
     for outcome in outcomes:
-        condition &= _conditions[outcome]()
+        condition &= _conditions[outcome](merchant_id)
     return complaints.filter(condition)
 
 

@@ -49,6 +49,13 @@ class Wanted:
     outcomes: tuple[str, ...] = ()
     """Each of `complaints.outcomes.Outcome`; all of them are meant."""
     root_causes: tuple[str, ...] = ()
+    merchant_id: int | None = field(default=None, compare=False)
+    """Whose list it is. It narrows nothing, but lets outcomes be looked up among this merchant's rows alone."""
+
+    @property
+    def is_in_no_index(self) -> bool:
+        """Whether only reading every complaint would tell how many there are; the days of filing bound that."""
+        return bool(self.outcomes or self.root_causes or self.dispute_types) and self.filed_from is None
 
     def __bool__(self) -> bool:
         return self != Wanted()
@@ -77,7 +84,7 @@ def narrowed(complaints: QuerySet[Complaint], wanted: Wanted, *, now: datetime) 
     if wanted.filed_to:
         conditions &= Q(filed_at__lt=start_of(wanted.filed_to + timedelta(days=1)))
     found = complaints.filter(conditions)
-    return with_root_causes(with_outcomes(found, wanted.outcomes), wanted.root_causes)
+    return with_root_causes(with_outcomes(found, wanted.outcomes, wanted.merchant_id), wanted.root_causes)
 
 
 def _any(conditions: Iterable[Q]) -> Q:

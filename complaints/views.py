@@ -56,8 +56,10 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
         "people": [each for each in form.people if each.may_work],
     }
     if form.is_valid():
-        complaints = narrowed(visible_to(actor), form.wanted(), now=request.now)
-        counts = {} if understood(form.wanted().search).is_in_words else status_counts(complaints)
+        wanted = form.wanted()
+        complaints = narrowed(visible_to(actor), wanted, now=request.now)
+        is_counted = not (understood(wanted.search).is_in_words or wanted.is_in_no_index)
+        counts = status_counts(complaints) if is_counted else {}
         statuses = form.statuses()
         try:
             page = keyset_page(segments(complaints, statuses), cursor=request.GET.get("cursor", ""))
@@ -69,7 +71,7 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
             "clocks": clocks_by_complaint([each.pk for each in page.rows]),
             "tabs": _tabs(form, statuses, counts, request.GET.get(VIEW, "")),
             "total": count_words(sum(counts[status] for status in statuses)) if counts else "",
-            "narrowed": bool(form.wanted()),
+            "narrowed": bool(wanted),
             "only_pending": list(statuses) == [Status.PENDING],
         }
     else:

@@ -7,26 +7,36 @@ from penalties.models import Penalty
 from penalties.states import Kind, Status
 
 
-def missed() -> Q:
+def _of(merchant_id: int | None) -> QuerySet[Penalty]:
+    return Penalty.objects.all() if merchant_id is None else Penalty.objects.filter(merchant_id=merchant_id)
+
+
+def missed(merchant_id: int | None) -> Q:
     """Penalised for not being handled in time; the penalty may have been revoked since."""
-    return Q(Exists(Penalty.objects.filter(kind=Kind.COMPLAINT_TIMEOUT, subject_id=OuterRef("pk"))))
+    timeouts = _of(merchant_id).filter(kind=Kind.COMPLAINT_TIMEOUT)
+    if merchant_id is not None:
+        return Q(pk__in=timeouts.values("subject_id"))
+    return Q(Exists(timeouts.filter(subject_id=OuterRef("pk"))))
 
 
-def _about(penalties: QuerySet[Penalty]) -> Q:
-    """The two kinds apart: each is found by what it is about, and there is no index of a penalty's complaint."""
+def _about(penalties: QuerySet[Penalty], merchant_id: int | None) -> Q:
+    """One merchant's penalties are read whole, each names its complaint. Of all merchants the two kinds go apart: each
+    is found by what it is about, and there is no index of a penalty's complaint."""
+    if merchant_id is not None:
+        return Q(pk__in=penalties.values("complaint_id"))
     timeouts = penalties.filter(kind=Kind.COMPLAINT_TIMEOUT, subject_id=OuterRef("pk"))
     overdue = penalties.filter(kind=Kind.REFUND_OVERDUE, subject_id=OuterRef("refund_case__pk"))
     return Q(Exists(timeouts)) | Q(Exists(overdue))
 
 
-def penalised() -> Q:
+def penalised(merchant_id: int | None) -> Q:
     """Penalised for whatever was missed about it; a penalty may have been revoked since."""
-    return _about(Penalty.objects.all())
+    return _about(_of(merchant_id), merchant_id)
 
 
-def given_back() -> Q:
+def given_back(merchant_id: int | None) -> Q:
     """Penalised, and points of it were given back."""
-    return _about(Penalty.objects.filter(status=Status.REVOKED))
+    return _about(_of(merchant_id).filter(status=Status.REVOKED), merchant_id)
 
 
 def register() -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -9,8 +10,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from complaints.models import Complaint
-from complaints_portal import demo, demo_consumer
+from complaints_portal import demo, demo_consumer, seeding
 from merchants.models import Platform, User
+
+FEW = 5000
+"""More complaints than these are not made one by one."""
 
 
 class Command(BaseCommand):
@@ -22,7 +26,14 @@ class Command(BaseCommand):
             action="store_true",
             help="Do nothing when the database holds anything; print the logins if there are any.",
         )
-        parser.add_argument("--complaints", type=int, default=0, metavar="N", help="Add so many complaints more.")
+        parser.add_argument(
+            "--complaints",
+            type=int,
+            default=0,
+            metavar="N",
+            help=f"Add so many complaints more: up to {FEW} of the last month by the verbs, more of two years and"
+            " of many more merchants inside the database.",
+        )
 
     def handle(self, *, if_empty: bool, complaints: int, **options: Any) -> None:
         if settings.PRODUCTION:
@@ -42,12 +53,43 @@ class Command(BaseCommand):
         key = None if there else demo.seed(now=now)
         if key:
             demo.tell_of_the_past(now=now)
-        started = time.monotonic()
-        for done in demo.add_complaints(complaints, now=now) if complaints else ():
-            self.show_progress(done, complaints, done / max(time.monotonic() - started, 0.001))
+        if complaints:
+            (self.fill if complaints > FEW else self.add)(complaints, now=now)
         self.print_logins()
         if key:
             self.stdout.write(f"A key of the platform for the API, shown only now: {key}")
+
+    def add(self, number: int, *, now: datetime) -> None:
+        """Add some, each by the verbs."""
+        began = time.monotonic()
+        for done in demo.add_complaints(number, now=now):
+            self.show_progress(done, number, seeding.rate(done, began))
+
+    def fill(self, number: int, *, now: datetime) -> None:
+        """Add many inside the database, and say what that took."""
+        began, first, seen = time.monotonic(), None, 0
+        self.stdout.write(seeding.estimate(number))
+        try:
+            for step in seeding.fill(number, now=now):
+                if step.making:
+                    self.show_making(step)
+                    continue
+                first = step.done if first is None else first
+                seen = step.done - first
+                if step.done:
+                    self.show_progress(step.done, step.number, seeding.rate(seen, began))
+        except seeding.NoRoom as refusal:
+            raise CommandError(str(refusal)) from refusal
+        seconds = time.monotonic() - began
+        self.stdout.write(
+            f"\nAdded {seen:,} complaints in {seconds:,.0f} s, {seen / max(seconds, 0.001):,.0f} a second with all that"
+            " belongs to them and every index. They have events, of which nobody is told, and no pictures."
+            "\nInsights are counted by `manage.py recompute_insights`; `manage.py verify` looks at the rest."
+        )
+
+    def show_making(self, step: seeding.Step) -> None:
+        if sys.stderr.isatty():
+            self.stderr.write(f"\r\033[K{step.done} of {step.number}: {step.making}", ending="")
 
     def is_empty(self) -> bool:
         """Say whether nobody has used this database yet."""
