@@ -414,9 +414,7 @@ def hand_written(cut_off: datetime) -> tuple[int, float]:
 
 def compare(figures: dict[str, float], others: dict[str, float]) -> None:
     """Print how much each page grew in the database since figures of another size, and what the sweeps lost."""
-    print(
-        f"\nGrowth from {others['complaints']:,.0f} to {figures['complaints']:,.0f} complaints, p50"
-    )
+    print(f"\nGrowth from {others['complaints']:,.0f} to {figures['complaints']:,.0f} complaints, p50")
     for name, value in figures.items():
         before = others.get(name)
         if not before or not name.endswith(("_db_p50_ms", "_cpu_p50_ms", "_rows_per_s")):

@@ -11,7 +11,7 @@ all is done.
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,7 +89,7 @@ def free_room() -> int | None:
     return shutil.disk_usage(place).free
 
 
-def fill(number: int, *, now: datetime, merchants: int | None = None, batch: int = BATCH) -> Iterator[Step]:
+def fill(number: int, *, now: datetime, merchants: int | None = None, batch: int = BATCH) -> Generator[Step]:
     """Add so many complaints of the last two years, or finish what was begun; yield how far it is, often.
 
     An empty database does without its indexes meanwhile. Refuses with `NoRoom` what the disk cannot hold.
