@@ -1,5 +1,7 @@
 """Serializers that are made once: each request is judged for itself, in its own language."""
 
+from typing import Any
+
 import pytest
 from django.utils import translation
 from rest_framework import serializers
@@ -8,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from common.validating import validated
 
 
-class GivenSerializer(serializers.Serializer):
+class GivenSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=3)
     tags = serializers.ListField(child=serializers.CharField(), default=list)
 
