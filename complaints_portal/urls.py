@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/", include("complaints_portal.api_urls")),
     path("", include("complaints_portal.health")),
+    path("", include("complaints_portal.metrics")),
 ]
 if not settings.PRODUCTION:
     urlpatterns.append(path("style/", style_page, name="style_page"))
