@@ -33,7 +33,7 @@ def asked(client) -> str:
     client.get("/accounts/login/")  # so that there is a request whose time is told
     answer = client.get("/metrics")
     assert answer.status_code == 200
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def series(text) -> set[str]:

@@ -98,7 +98,18 @@ class TestTheHealthPage:
         assert aside.thread is None
 
 
+class _Listening(ThreadingHTTPServer):
+    """Whoever waits for the ping: what was heard, and how it answers."""
+
+    heard: list[str]
+    status: int
+    pause: Event
+    patience: float
+
+
 class _Listener(BaseHTTPRequestHandler):
+    server: _Listening
+
     def do_GET(self):
         self.server.heard.append(self.path)
         self.server.pause.wait(self.server.patience)
@@ -114,7 +125,7 @@ class _Listener(BaseHTTPRequestHandler):
 @pytest.fixture
 def listener(settings):
     """Whoever waits for the ping, on this machine."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Listener) as server:
+    with _Listening(("127.0.0.1", 0), _Listener) as server:
         server.heard, server.status, server.pause, server.patience = [], 200, Event(), 0
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
