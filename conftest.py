@@ -41,3 +41,9 @@ def in_english() -> Iterator[None]:
 def quick_passwords(settings: Settings) -> None:
     """Hash passwords quickly: the hash that production uses takes longer than most tests."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def watched_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no thread watch the sweeps beside a test that asks the health page; tests about that bring it back."""
+    monkeypatch.setattr("complaints_portal.health.watch_aside", lambda: None)

@@ -9,10 +9,15 @@ from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
+from common.wording import beijing_time
 from complaints_portal.desks import desks_for, money_for
+from deadlines.alarm_mails import mail_trouble
+from deadlines.alarms import open_alarms
+from deadlines.control import PERMISSION
 
 ORDER = ("appeals", "refunds", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
 """The daily work first; what frameworks bring comes after."""
@@ -21,11 +26,35 @@ HIDDEN = ("mfa.authenticator",)
 """The second factors of people: whoever reads one can sign in as them."""
 
 
+def alarms_for(request: HttpRequest) -> dict[str, Any]:
+    """Return the alarms that last, in words, and whether mails about them are held up; nothing to whoever may not."""
+    if not request.user.has_perm(PERMISSION):
+        return {}
+    lasting = list(open_alarms())
+    if not lasting:
+        return {}
+    address = reverse("admin:deadlines_sweeprun_changelist")
+    lines = [
+        {
+            "kind": alarm.get_kind_display(),
+            "why": alarm.get_why_display(),
+            "since": beijing_time(alarm.began_at),
+            "url": f"{address}?kind__exact={alarm.kind}",
+        }
+        for alarm in lasting
+    ]
+    return {"lines": lines, "mails": mail_trouble()}
+
+
 class PortalAdminSite(AdminSite):
     site_header = _("Support desk")
     site_title = _("Support desk")
     index_title = _("What is there")
     site_url = "/"
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Let every page show, to whoever may control the sweeps, the alarms that last. They are asked for once."""
+        return {**super().each_context(request), "alarms": SimpleLazyObject(lambda: alarms_for(request))}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show what is there, and above it the numbers of each desk, and of money, to whoever may see them."""

@@ -26,6 +26,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*"),
         "options": {"expires": 55},  # a wake-up that waited so long is overtaken by the next one
     },
+    "watch-sweeps": {  # a minute after beat begins, when the first sweeps have run
+        "task": "deadlines.tasks.watch_all",
+        "schedule": 60.0,
+        "options": {"expires": 59},
+    },
     "ask-payment-system": {
         "task": "refunds.tasks.ask_payment_system",
         "schedule": 10.0,

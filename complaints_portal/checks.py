@@ -4,13 +4,15 @@
 `refuse_to_start_wrong`.
 """
 
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.core.checks import Warning as CheckWarning
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -131,6 +133,79 @@ def _is_origin(text: str, schemes: tuple[str, ...]) -> bool:
     except ValueError:
         return False
     return is_bare and parts.scheme in schemes and bool(parts.hostname)
+
+
+@register(PORTAL)
+def watching_is_configured(**options: Any) -> list[CheckMessage]:
+    """Refuse addresses for alarms, a heartbeat and Sentry that cannot be used, or that speak in the clear."""
+    return [*_ops_mail(), *_heartbeat(), *_sentry()]
+
+
+def _ops_mail() -> list[CheckMessage]:
+    wrong = []
+    for address in settings.OPS_MAIL:
+        try:
+            validate_email(address)
+        except ValidationError:
+            wrong.append(address)
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"OPS_MAIL names what is no mail address: {', '.join(wrong)}.",
+            hint="Write ops@example.com, several by commas.",
+            id="portal.E018",
+        )
+    ]
+
+
+def _heartbeat() -> list[CheckMessage]:
+    """Refuse http, but to this machine itself: whoever reads the address can keep a dead portal looking alive."""
+    if not settings.HEARTBEAT_URL or _is_safe_address(settings.HEARTBEAT_URL):
+        return []
+    return [
+        Error(
+            "HEARTBEAT_URL must be an https address; http only to this machine itself.",
+            hint="Set it to what the service that waits for the ping shows, or leave it out.",
+            id="portal.E019",
+        )
+    ]
+
+
+def _sentry() -> list[CheckMessage]:
+    """Refuse what is no DSN: a key, a computer, and the number of a project."""
+    if not settings.SENTRY_DSN:
+        return []
+    try:
+        parts = urlsplit(settings.SENTRY_DSN)
+        is_dsn = bool(parts.username) and parts.path.rpartition("/")[2].isdecimal()
+    except ValueError:
+        is_dsn = False
+    if is_dsn and _is_safe_address(settings.SENTRY_DSN):
+        return []
+    return [
+        Error(
+            "SENTRY_DSN must be https://key@host/number; http only to this machine itself.",
+            hint="Copy it from the project's settings in Sentry, or leave it out.",
+            id="portal.E020",
+        )
+    ]
+
+
+def _is_safe_address(text: str) -> bool:
+    """Say whether an address is https, or http to a loopback address."""
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        is_usable = bool(host) and parts.port != 0
+    except ValueError:
+        return False
+    if parts.scheme != "http":
+        return is_usable and parts.scheme == "https"
+    try:
+        return is_usable and (host == "localhost" or ip_address(host).is_loopback)
+    except ValueError:
+        return False
 
 
 @register(PORTAL)

@@ -22,6 +22,8 @@ from common.wording import span_words
 from complaints_portal import health, postgres_programs
 from complaints_portal.checks import CONSOLE_MAIL, PORTAL
 from complaints_portal.embedded import configured
+from deadlines.alarm_mails import mail_trouble
+from deadlines.alarms import recipients
 from deadlines.calendar import published_through, reach
 from deadlines.lateness import Lateness
 from deadlines.models import SweepControl
@@ -251,6 +253,45 @@ def _sweeps(now: datetime) -> Iterator[tuple[State, str, str]]:
         yield State.OK, "Every kind of deadline was swept within two minutes.", ""
 
 
+def _alarms(now: datetime) -> Iterator[tuple[State, str, str]]:
+    """Say who is told when a sweep is late, and whether the mails about it leave."""
+    told = recipients()
+    if not told:
+        yield (
+            State.WARNING,
+            "Nobody is told when a sweep is late: no person of ops has a mail address, and OPS_MAIL is not set.",
+            "Set OPS_MAIL, or give people of the group ops their mail address in admin.",
+        )
+        return
+    trouble = mail_trouble()
+    if trouble.waiting:
+        mend = "Look at EMAIL_URL and the mail server; they are tried again by themselves."
+        yield State.WRONG, f"{trouble.waiting} mail(s) about alarms have not left: {trouble.reason}", mend
+        return
+    yield State.OK, f"{len(told)} address(es) are told when a sweep is late.", ""
+
+
+def _outside(now: datetime) -> Iterator[tuple[State, str, str]]:
+    """Say whether somebody outside notices when this whole machine is gone, and where errors go."""
+    if settings.PRODUCTION and not settings.HEARTBEAT_URL:
+        mend = "Set HEARTBEAT_URL to a service that waits for pings, or let a monitor ask /health/ready/."
+        yield State.WARNING, "No ping leaves: when this whole machine is gone, it cannot say so.", mend
+        return
+    ping = "A ping leaves each minute" if settings.HEARTBEAT_URL else "No ping leaves (HEARTBEAT_URL)"
+    errors = "errors go to Sentry" if settings.SENTRY_DSN else "errors stay in the log (SENTRY_DSN)"
+    yield State.OK, f"{ping}; {errors}.", ""
+
+
+def _metrics(now: datetime) -> Iterator[tuple[State, str, str]]:
+    if settings.METRICS_TOKEN:
+        yield State.OK, "/metrics is given to whoever has METRICS_TOKEN.", ""
+    elif settings.TRUSTED_PROXIES:
+        mend = "Set METRICS_TOKEN, and give it to Prometheus as its bearer token."
+        yield State.WARNING, "Nobody can read /metrics: behind a proxy only METRICS_TOKEN opens it.", mend
+    else:
+        yield State.OK, "/metrics is given to this machine itself only.", ""
+
+
 def _disk(now: datetime) -> Iterator[tuple[State, str, str]]:
     place = next(path for path in (settings.DATA_DIR, *settings.DATA_DIR.parents) if path.exists())
     free = shutil.disk_usage(place).free
@@ -291,6 +332,9 @@ LOOKS: dict[str, Look] = {
     "mail": _mail,
     "calendar": _calendar,
     "sweeps": _sweeps,
+    "alarms": _alarms,
+    "outside": _outside,
+    "metrics": _metrics,
     "disk": _disk,
     "machine": _nothing_more,
 }

@@ -1,25 +1,21 @@
-"""Whether the portal lives, whether it is ready for requests, and its figures.
+"""Whether the portal lives, and whether it is ready for requests.
 
 `/health/live/` asks nobody. `/health/ready/` answers 200 as long as pages work, and 503 when they do not: without the
 database, or with migrations that are not applied. What only delays work (queue, picture store, a late sweep) makes
 it say `degraded`, still with 200: taking every web process away would help nobody.
 """
 
-import hmac
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, lru_cache
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
 from uuid import uuid4
 
-import prometheus_client
 import redis
 import structlog
 from django.conf import settings
@@ -28,18 +24,17 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client.multiprocess import MultiProcessCollector
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deadlines.calendar import reach
-from deadlines.lateness import lateness
 from deadlines.models import SweepControl
-from deadlines.sweeping import registered_kinds
+from deadlines.standing import standings
+from deadlines.watching import watch_aside
 from evidence.models import evidence_files
 
 log = structlog.get_logger(__name__)
@@ -76,6 +71,8 @@ def ready(request: HttpRequest) -> HttpResponse:
     findings = look(now=request.now)  # type: ignore[attr-defined]  # set by arrival_middleware
     is_ready = all(findings[name].ok for name in NEEDED)
     all_well = all(finding.ok for finding in findings.values())
+    if is_ready:
+        watch_aside()  # whoever asks from outside watches too: beat and every worker may be dead
     return JsonResponse(
         {
             "status": ("ready" if all_well else "degraded") if is_ready else "not_ready",
@@ -85,63 +82,10 @@ def ready(request: HttpRequest) -> HttpResponse:
     )
 
 
-@never_cache
-@require_safe
-def metrics(request: HttpRequest) -> HttpResponse:
-    """Give the figures to Prometheus. For everybody else the address does not exist."""
-    if not _may_read_metrics(request):
-        raise Http404
-    registry = prometheus_client.REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = prometheus_client.CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it registers itself
-    findings = look(now=request.now)  # type: ignore[attr-defined]  # set by arrival_middleware
-    body = prometheus_client.generate_latest(registry) + prometheus_client.generate_latest(_gauges(findings))
-    return HttpResponse(body, content_type=prometheus_client.CONTENT_TYPE_LATEST)
-
-
-def _may_read_metrics(request: HttpRequest) -> bool:
-    """Say whether the caller has METRICS_TOKEN, or asks from this machine itself and not through a proxy on it."""
-    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
-    if settings.METRICS_TOKEN and scheme.lower() == "bearer":
-        return hmac.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
-    forwarded = {"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"} & set(request.headers)
-    if forwarded or settings.TRUSTED_PROXIES:
-        return False
-    try:
-        return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:
-        return False
-
-
-def _gauges(findings: dict[str, Finding]) -> prometheus_client.CollectorRegistry:
-    registry = prometheus_client.CollectorRegistry()
-    ok = prometheus_client.Gauge("portal_check_ok", "1 when a check finds all well.", ["check"], registry=registry)
-    for name, finding in findings.items():
-        ok.labels(name).set(finding.ok)
-    age = prometheus_client.Gauge(
-        "portal_sweep_age_seconds", "Seconds since a sweep of this kind ended.", ["kind"], registry=registry
-    )
-    overdue = prometheus_client.Gauge(
-        "portal_oldest_due_seconds", "Seconds since the oldest clock that is still due.", ["kind"], registry=registry
-    )
-    days_left = findings["calendar"].figures.get("days_left")
-    if days_left is not None:
-        gauge = prometheus_client.Gauge(
-            "portal_calendar_days_left", "Days until the published calendar of working days ends.", registry=registry
-        )
-        gauge.set(days_left)
-    for kind, figures in findings["sweeps"].figures.get("kinds", {}).items():
-        overdue.labels(kind).set(figures["oldest_due_seconds"])
-        if figures["age_seconds"] is not None:
-            age.labels(kind).set(figures["age_seconds"])
-    return registry
-
-
 def look(*, now: datetime) -> dict[str, Finding]:
     """Make every check; none takes longer than `PATIENCE`, and none raises."""
     findings: dict[str, Finding] = {}
-    with _guarded(findings, "database"), _own_connection() as own:
+    with _guarded(findings, "database"), own_connection() as own:
         _check(findings, "database", lambda: Finding(ok=_answers(own)))
         _check(findings, "migrations", lambda: _migrations(own))
         _check(findings, "sweeps", lambda: _sweeps(own, now=now))
@@ -171,13 +115,13 @@ def _guarded(findings: dict[str, Finding], name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _own_connection() -> Iterator[BaseDatabaseWrapper]:
-    """Open a connection for the checks alone, which gives up after `PATIENCE` where the pages' own would wait."""
+def own_connection(*, patience: int = PATIENCE) -> Iterator[BaseDatabaseWrapper]:
+    """Open a connection for looking alone, which gives up after so many seconds where the pages' own would wait."""
     own = connection.copy()
-    own.settings_dict["OPTIONS"] = {**own.settings_dict["OPTIONS"], "connect_timeout": PATIENCE}
+    own.settings_dict["OPTIONS"] = {**own.settings_dict["OPTIONS"], "connect_timeout": max(2, patience)}
     with closing(own):
         with own.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(PATIENCE * 1000)])
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(patience * 1000)])
         yield own
 
 
@@ -208,35 +152,18 @@ def _sweeps(own: BaseDatabaseWrapper, *, now: datetime) -> Finding:
 
     A kind that ops paused is not well, and says that it is paused. A run in shadow is a run; what it leaves waits.
     """
-    with own.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT kind,
-                (SELECT ended_at FROM deadlines_sweeprun AS run WHERE run.kind = known.kind AND ended_at IS NOT NULL
-                    ORDER BY started_at DESC LIMIT 1),
-                (SELECT min(due_at) FROM deadlines_deadline AS clock WHERE clock.kind = known.kind AND due_at < %s),
-                (SELECT mode FROM deadlines_sweepcontrol AS control WHERE control.kind = known.kind),
-                (SELECT reason FROM deadlines_sweepcontrol AS control WHERE control.kind = known.kind)
-            FROM unnest(%s) AS known (kind)
-            """,
-            [now, registered_kinds()],
-        )
-        rows = cursor.fetchall()
     kinds: dict[str, Any] = {}
     ok = True
-    for kind, ended_at, oldest_due, control, reason in rows:
-        mode = control or SweepControl.Mode.RUN.value
-        if mode != SweepControl.Mode.RUN:
-            log.warning("sweep_is_held", kind=kind, mode=mode, reason=reason)
-        age = now - ended_at if ended_at else None
-        waiting = now - oldest_due if oldest_due else timedelta(0)
-        late = lateness(now=now, mode=mode, last_run=ended_at, oldest_due=oldest_due)
-        ok = ok and late is None
-        kinds[kind] = {
-            "mode": mode,
-            "late": late,
-            "age_seconds": None if age is None else max(0, round(age.total_seconds())),
-            "oldest_due_seconds": round(waiting.total_seconds()),
+    for standing in standings(now=now, on=own):
+        if standing.mode != SweepControl.Mode.RUN:
+            log.warning("sweep_is_held", kind=standing.kind, mode=standing.mode, reason=standing.reason)
+        age = standing.age(now)
+        ok = ok and standing.late is None
+        kinds[standing.kind] = {
+            "mode": standing.mode,
+            "late": standing.late,
+            "age_seconds": None if age is None else round(age.total_seconds()),
+            "oldest_due_seconds": round(standing.waiting(now).total_seconds()),
         }
     return Finding(ok=ok, figures={"kinds": kinds})
 
@@ -281,5 +208,4 @@ def _probe_store(_minute: int) -> bool:
 urlpatterns = [
     path("health/live/", live, name="health_live"),
     path("health/ready/", ready, name="health_ready"),
-    path("metrics", metrics, name="metrics"),
 ]

@@ -15,6 +15,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from common.logs import hide_links
+from complaints_portal import __version__
 from complaints_portal.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -257,6 +258,15 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Complaints portal <n
 # Robots of chat groups are called at their makers' own computers; other origins only where the operator names them.
 ROBOT_HOSTS = env.list("ROBOT_HOSTS", default=[])
 
+# Whom alarms are mailed to besides the people of ops, and what is asked each minute while all sweeps are on time.
+OPS_MAIL = env.list("OPS_MAIL", default=[])
+HEARTBEAT_URL = env.str("HEARTBEAT_URL", default="")
+
+# Errors go to Sentry where the operator wants them there; nothing of it is even imported otherwise.
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default="production" if PRODUCTION else "development")
+RELEASE = env.str("RELEASE", default=__version__)
+
 # Security.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES or None
@@ -373,4 +383,5 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 PROMETHEUS_EXPORT_MIGRATIONS = False
+PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf"))
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("complaints_portal.health")),
+    path("", include("complaints_portal.metrics")),
 ]
 if not settings.PRODUCTION:
     urlpatterns.append(path("style/", style_page, name="style_page"))

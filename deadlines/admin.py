@@ -17,17 +17,19 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from common.admin import RecordAdmin
+from common.admin import RecordAdmin, RecordInline
 from common.errors import PortalError
 from common.wording import span_words
 from deadlines.calendar import published_through, reach
 from deadlines.calendar_import import LARGEST, Published, UnusableCalendar, preview, publish_year, read_year
 from deadlines.models import (
+    AlarmLetter,
     Deadline,
     Extended,
     Extension,
     OpsLine,
     PolicyChange,
+    SweepAlarm,
     SweepControl,
     SweepRun,
     WorkDay,
@@ -87,6 +89,18 @@ class SweepRunAdmin(RecordAdmin):
 @admin.register(SweepControl)
 class SweepControlAdmin(RecordAdmin):
     list_display = ("kind", "mode", "reason", "changed_by", "changed_at")
+
+
+class AlarmLetters(RecordInline):
+    model = AlarmLetter
+    fields = ("occasion", "address", "written_at", "due_at", "sent_at", "failures", "outcome")
+
+
+@admin.register(SweepAlarm)
+class SweepAlarmAdmin(RecordAdmin):
+    list_display = ("kind", "why", "began_at", "ended_at", "told_at")
+    list_filter = ("kind", ("ended_at", admin.EmptyFieldListFilter))
+    inlines = (AlarmLetters,)
 
 
 @admin.register(OpsLine)

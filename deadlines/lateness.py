@@ -1,27 +1,17 @@
 """When a sweep is late: one rule for health, alarms, admin and the command line, so that they never disagree."""
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from deadlines.models import SweepControl
+from deadlines.models import Lateness, SweepControl
 from deadlines.sweeping import GRACE
+
+__all__ = ["EVERY", "LATE_AFTER", "Lateness", "lateness"]
 
 EVERY = timedelta(minutes=1)
 """How often the schedule wakes the sweep of each kind."""
 
 LATE_AFTER = 2 * EVERY
 """So long after its last run a kind is late, and so long may what is due wait beyond the grace."""
-
-
-class Lateness(StrEnum):
-    """Why one kind of sweep does not do what it is there for."""
-
-    PAUSED = "paused"
-    """Ops paused it."""
-    SILENT = "silent"
-    """No run has ended within twice the interval, or none ever has."""
-    BEHIND = "behind"
-    """Runs end, and what is due waits all the same: it fails, it is in shadow, or there is too much of it."""
 
 
 def lateness(*, now: datetime, mode: str, last_run: datetime | None, oldest_due: datetime | None) -> Lateness | None:

@@ -102,6 +102,17 @@ class SweepRun(models.Model):
         return f"{self.get_kind_display()}, {beijing_time(self.cut_off, seconds=True)}"
 
 
+class Lateness(models.TextChoices):
+    """Why one kind of sweep does not do what it is there for."""
+
+    PAUSED = "paused", pgettext_lazy("a sweep", "paused")
+    """Ops paused it."""
+    SILENT = "silent", pgettext_lazy("a sweep", "no run ends")
+    """No run has ended within twice the interval, or none ever has."""
+    BEHIND = "behind", pgettext_lazy("a sweep", "what is due waits")
+    """Runs end, and what is due waits all the same: it fails, it is in shadow, or there is too much of it."""
+
+
 class SweepControl(models.Model):
     """How the scheduled sweeps of one kind run: as they should, not at all, or for show. Without a row they run."""
 
@@ -123,6 +134,93 @@ class SweepControl(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.mode}"
+
+
+class SweepWatch(models.Model):
+    """That somebody watches the sweeps: one row, the lock of whoever watches, and when that was the last time."""
+
+    name = models.CharField(_("name"), max_length=16, primary_key=True)
+    since = models.DateTimeField(_("since"))
+    at = models.DateTimeField(_("last watched at"), null=True)
+
+    class Meta:
+        verbose_name = _("watch over the sweeps")
+        verbose_name_plural = _("watches over the sweeps")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SweepAlarm(models.Model):
+    """That one kind of sweep was late, from when it was noticed until it was well again. One is open a kind."""
+
+    kind = models.CharField(_("kind"), max_length=16, choices=Deadline.Kind.choices)
+    why = models.CharField(_("why"), max_length=8, choices=Lateness.choices)
+    began_at = models.DateTimeField(_("began at"))
+    told_at = models.DateTimeField(_("ops were told at"))
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("alarm")
+        verbose_name_plural = _("alarms")
+        constraints = [
+            models.UniqueConstraint(fields=["kind"], condition=Q(ended_at=None), name="one_open_alarm_per_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {beijing_time(self.began_at)}"
+
+
+class AlarmLetter(models.Model):
+    """A mail about an alarm on its way to one address; several that are due together travel in one mail."""
+
+    class Occasion(models.TextChoices):
+        BEGUN = "begun", pgettext_lazy("an alarm", "begun")
+        LASTS = "lasts", pgettext_lazy("an alarm", "lasts")
+        ENDED = "ended", pgettext_lazy("an alarm", "ended")
+
+    alarm = models.ForeignKey(
+        SweepAlarm, models.CASCADE, related_name="letters", db_index=False, verbose_name=_("alarm")
+    )
+    occasion = models.CharField(_("occasion"), max_length=8, choices=Occasion.choices)
+    address = models.EmailField(_("address"))
+    language = models.CharField(_("language"), max_length=10)
+    written_at = models.DateTimeField(_("written at"))
+    due_at = models.DateTimeField(_("due at"), null=True)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(_("failures"), default=0)
+    outcome = models.CharField(_("outcome"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("mail about an alarm")
+        verbose_name_plural = _("mails about alarms")
+        constraints = [
+            models.UniqueConstraint(fields=["alarm", "address", "written_at"], name="one_mail_per_occasion_and_address")
+        ]
+        indexes = [
+            models.Index(fields=["due_at", "address"], name="alarm_letter_due", condition=Q(due_at__isnull=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.occasion} → {self.address}"
+
+
+class SweepTotal(models.Model):
+    """What all runs of one kind did that began before a moment; the runs since then are counted where they stand."""
+
+    kind = models.CharField(_("kind"), max_length=16, choices=Deadline.Kind.choices, primary_key=True)
+    through = models.DateTimeField(_("runs that began before"))
+    examined = models.BigIntegerField(_("examined"), default=0)
+    acted = models.BigIntegerField(_("acted"), default=0)
+    skipped = models.BigIntegerField(_("skipped"), default=0)
+    failed = models.BigIntegerField(_("failed"), default=0)
+
+    class Meta:
+        verbose_name = _("total of a sweep")
+        verbose_name_plural = _("totals of sweeps")
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.acted}"
 
 
 class OpsLine(models.Model):

@@ -8,6 +8,7 @@ from django.utils import timezone
 from deadlines.control import not_ahead, scheduled_sweep
 from deadlines.forgetting import BATCH, forget_idle_runs
 from deadlines.sweeping import registered_kinds
+from deadlines.watching import ping, watch
 
 log = structlog.get_logger(__name__)
 
@@ -17,13 +18,23 @@ BATCHES = 20
 
 @shared_task
 def sweep_all() -> None:
-    """Sweep every kind of clock. One kind that fails does not keep the others from running."""
+    """Sweep every kind of clock. One kind that fails does not keep the others from running.
+
+    At the end a ping leaves, when a heartbeat is wanted and every kind is on time.
+    """
     for kind in registered_kinds():
         try:
             scheduled_sweep(kind, now=not_ahead(timezone.now()))
         except Exception:
             log.exception("sweep_failed", kind=kind)
             close_old_connections()  # the next kind must not run into the same dead connection
+    ping()
+
+
+@shared_task
+def watch_all() -> None:
+    """Open and end alarms, and mail what is to be mailed about them."""
+    watch(now=timezone.now())
 
 
 @shared_task

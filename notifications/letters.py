@@ -6,7 +6,6 @@ hour, for five days. A sender that is killed between the server's answer and the
 same Message-ID, so that the reader's mail program can tell.
 """
 
-import smtplib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from common.mailing import Undeliverable, hand_over
 from merchants.models import Grant, Membership
 from notifications.choices import after_quiet, choice_of
 from notifications.liveness import worth_sending
@@ -38,16 +38,11 @@ PATIENCE = 3
 """A run ends after so many failures: waiting for a server that is away would take all of its time."""
 IN_ONE_MAIL = 100
 """A mail names so many notices at most; it says how many more there are, and where."""
-PERMANENT = range(500, 600)
 
 SENT, FAILED, NO_LONGER_TRUE, NOT_THEIRS = "sent", "failed", "no_longer_true", "not_theirs"
 GIVEN_UP = "given up: "
 """Why a letter was given up stands behind this; the member reads it."""
 REASON_LIMIT = 200
-
-
-class Undeliverable(Exception):
-    """The mail server will never take a mail to this address."""
 
 
 def send_letters(clock: Callable[[], datetime], *, limit: int = 200) -> int:
@@ -92,7 +87,7 @@ def _send_next(now: datetime) -> str | None:
 
 def _send(letters: Sequence[Letter], mail: EmailMultiAlternatives, *, now: datetime) -> str:
     try:
-        _hand_over(mail)
+        hand_over(mail)
     except Undeliverable as refusal:
         log.warning("letter_given_up", membership=letters[0].membership_id, reason=str(refusal))
         return _end(letters, f"{GIVEN_UP}{refusal}"[:REASON_LIMIT])
@@ -106,23 +101,6 @@ def _send(letters: Sequence[Letter], mail: EmailMultiAlternatives, *, now: datet
         return FAILED
     Letter.objects.filter(pk__in=_numbers(letters)).update(due_at=None, sent_at=now, outcome=SENT)
     return SENT
-
-
-def _hand_over(mail: EmailMultiAlternatives) -> None:
-    """Give a mail to the server. Refuses with `Undeliverable` what it will never take for this address."""
-    try:
-        mail.send()
-    except smtplib.SMTPRecipientsRefused as error:
-        code, reason = next(iter(error.recipients.values()))
-        if code in PERMANENT:
-            raise Undeliverable(f"{code} {_readable(reason)}") from error
-        raise
-    except smtplib.SMTPDataError as error:
-        if error.smtp_code in PERMANENT:
-            raise Undeliverable(f"{error.smtp_code} {_readable(error.smtp_error)}") from error
-        raise
-    except UnicodeError as error:  # a name of a computer that no mail can be addressed to
-        raise Undeliverable(str(error)) from error
 
 
 def mail_to(member: Membership, notices: Sequence[Notice], number: int, *, now: datetime) -> EmailMultiAlternatives:
@@ -193,10 +171,6 @@ def _put_off(letters: Sequence[Letter], until: datetime) -> str:
 
 def _numbers(letters: Sequence[Letter]) -> list[int]:
     return [letter.pk for letter in letters]
-
-
-def _readable(reason: bytes | str) -> str:
-    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else reason
 
 
 @dataclass(frozen=True, slots=True)

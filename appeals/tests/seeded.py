@@ -16,5 +16,6 @@ def seed() -> None:
         for name in ("0003_auditors_see_members", "0006_auditors_see_consultations"):
             importlib.import_module(f"complaints_portal.migrations.{name}").extend_auditor(apps, None)
         importlib.import_module("complaints_portal.migrations.0008_ops_control").extend_groups(apps, None)
+        importlib.import_module("complaints_portal.migrations.0009_ops_see_alarms").extend_groups(apps, None)
     if not ReplyTemplate.objects.exists():
         importlib.import_module("appeals.migrations.0002_reply_templates").seed(apps, None)

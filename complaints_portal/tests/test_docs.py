@@ -21,7 +21,7 @@ from refunds import cases, claims, refunding, top_ups
 from refunds.states import NO_REFUND_CLAIM, REFUND, REFUND_CASE, TOP_UP
 
 ROOT = Path(settings.BASE_DIR)
-READERS = ("settings", "launcher", "servers", "health")
+READERS = ("settings", "launcher", "servers", "metrics")
 NOT_OURS = {"DJANGO_SETTINGS_MODULE"}
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from common.numbers import BEIJING
 from complaints_portal import doctor, health, postgres_programs
-from deadlines.models import SweepControl, SweepRun, WorkDay
+from deadlines.models import AlarmLetter, SweepAlarm, SweepControl, SweepRun, WorkDay
 from deadlines.sweeping import registered_kinds
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +24,7 @@ def well(settings):
     health._probe_store.cache_clear()
     settings.PUBLIC_URL = "https://portal.example.com"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.OPS_MAIL = ["ops@example.com"]
     WorkDay.objects.all().delete()
     WorkDay.objects.create(day=timezone.now().astimezone(BEIJING).date() + timedelta(days=400), is_working=True)
     swept = timezone.now() - timedelta(seconds=30)
@@ -120,6 +121,39 @@ def a_kind_is_paused(monkeypatch, settings):
     SweepControl.objects.create(kind="handle", mode="paused", reason="Repairs.", changed_by="Wang", changed_at=now)
 
 
+def nobody_of_ops(monkeypatch, settings):
+    settings.OPS_MAIL = []
+
+
+def an_alarm_that_was_not_mailed(monkeypatch, settings):
+    now = timezone.now()
+    alarm = SweepAlarm.objects.create(kind="handle", why="silent", began_at=now, told_at=now)
+    AlarmLetter.objects.create(
+        alarm=alarm, occasion="begun", address="ops@example.com", language="en", written_at=now, due_at=now, failures=1
+    )
+
+
+def no_ping_in_production(monkeypatch, settings):
+    settings.PRODUCTION = True
+    monkeypatch.setattr(doctor, "LOOKS", {"outside": doctor.LOOKS["outside"]})
+
+
+def no_token_behind_a_proxy(monkeypatch, settings):
+    settings.TRUSTED_PROXIES = 1
+
+
+def a_ping_in_the_clear(monkeypatch, settings):
+    settings.HEARTBEAT_URL = "http://hc.example.com/ping"
+
+
+def a_dsn_without_a_project(monkeypatch, settings):
+    settings.SENTRY_DSN = "https://key@sentry.example.com/"
+
+
+def ops_mail_that_is_none(monkeypatch, settings):
+    settings.OPS_MAIL = ["ops@example.com", "night shift"]
+
+
 def little_space(monkeypatch, settings):
     monkeypatch.setattr(doctor, "LITTLE_SPACE", 2**62)
 
@@ -154,6 +188,13 @@ def another_zone(monkeypatch, settings):
         (no_calendar, "calendar", "wrong"),
         (beat_stands_still, "sweeps", "wrong"),
         (a_kind_is_paused, "sweeps", "warning"),
+        (nobody_of_ops, "alarms", "warning"),
+        (an_alarm_that_was_not_mailed, "alarms", "wrong"),
+        (no_ping_in_production, "outside", "warning"),
+        (no_token_behind_a_proxy, "metrics", "warning"),
+        (a_ping_in_the_clear, "settings", "wrong"),
+        (a_dsn_without_a_project, "settings", "wrong"),
+        (ops_mail_that_is_none, "settings", "wrong"),
         (little_space, "disk", "warning"),
         (no_space, "disk", "wrong"),
         (a_migration_is_missing, "migrations", "wrong"),

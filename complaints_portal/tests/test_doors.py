@@ -40,7 +40,7 @@ from complaints_portal.demo_pictures import draw
 from complaints_portal.tests.doors_table import ADMIN_CALLERS, CALLERS, expected
 from complaints_portal.tests.walking import Door, doors
 from deadlines.control import set_mode
-from deadlines.models import Extended, Extension, PolicyChange
+from deadlines.models import Extended, Extension, PolicyChange, SweepAlarm
 from deadlines.sweeping import run_sweep
 from deadlines.tests.ops import ops
 from evidence.models import Evidence
@@ -304,6 +304,7 @@ def let_ops_leave_a_row_of_each(complaint: Complaint) -> None:
         extension=extension, kind="handle", subject_id=complaint.pk, complaint_id=complaint.pk, **moments
     )
     PolicyChange.objects.create(since=FILED, recorded_by="beat", recorded_at=FILED)
+    SweepAlarm.objects.create(kind="handle", why="silent", began_at=FILED, told_at=FILED, ended_at=FILED)
 
 
 def invite_to(merchant: Merchant) -> Invitation:

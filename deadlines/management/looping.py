@@ -10,6 +10,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from deadlines.control import not_ahead, scheduled_sweep
+from deadlines.watching import ping, watch_aside
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +36,9 @@ class Stopping:
 def sweep_for_ever(kinds: Sequence[str], *, every: int) -> None:
     """Sweep each kind as the schedule does, a round every so many seconds, until SIGTERM or Ctrl-C.
 
-    A run that is told to stop ends after its batch. A kind that fails does not keep the others from running, and is
-    tried again in the next round.
+    After each round the sweeps are watched, as beat would have them watched, and a ping leaves when one is wanted and
+    all is well. A run that is told to stop ends after its batch. A kind that fails does not keep the others from
+    running, and is tried again in the next round.
     """
     stopping = Stopping()
     while not stopping():
@@ -49,5 +51,8 @@ def sweep_for_ever(kinds: Sequence[str], *, every: int) -> None:
             except Exception:
                 log.exception("sweep_failed", kind=kind)
                 close_old_connections()  # the next kind must not run into the same dead connection
+        if not stopping():
+            ping()
+            watch_aside()
         while not stopping() and time.monotonic() < began + every:
             time.sleep(LOOK)

@@ -341,7 +341,7 @@ class TestTroubles:
             raise SystemExit
 
         with smtp_server() as (smtp.EMAIL_PORT, mails):
-            monkeypatch.setattr(letters, "_hand_over", send_and_die)
+            monkeypatch.setattr(letters, "hand_over", send_and_die)
             with pytest.raises(SystemExit), transaction.atomic():
                 send_at(NOW)
             monkeypatch.undo()

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('deadlines', '0007_ops'),
+        ('deadlines', '0008_alarms'),
     ]
 
     operations = [
