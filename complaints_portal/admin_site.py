@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from complaints_portal.desks import desks_for, money_for
+from complaints_portal.desks import desks_for, money_for, sweeps_for
 
 ORDER = ("appeals", "refunds", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
 """The daily work first; what frameworks bring comes after."""
@@ -27,9 +27,15 @@ class PortalAdminSite(AdminSite):
     index_title = _("What is there")
     site_url = "/"
 
+    def get_urls(self) -> list[Any]:
+        """Put the desk of ops before the stock addresses of sweep runs."""
+        from complaints_portal.sweep_desk.urls import desk_urls  # noqa: PLC0415 (its pages ask this very site)
+
+        return [*desk_urls(self.admin_view), *super().get_urls()]
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show what is there, and above it the numbers of each desk, and of money, to whoever may see them."""
-        above = {"desks": desks_for(request), "money": money_for(request)}
+        """Show what is there, and above it the sweeps, each desk and money in numbers, to whoever may see them."""
+        above = {"desks": desks_for(request), "money": money_for(request), "sweeps": sweeps_for(request)}
         return super().index(request, {**(extra_context or {}), **above})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
