@@ -22,6 +22,7 @@ LONGEST_LOOK = 92
 """Days that may be counted under other numbers at once."""
 LARGEST = 64 * 1024
 """Bytes of a policy file; one with every number a hundred times over is smaller."""
+EXAMPLE = "[[policy]]\nsince = 2026-12-01T00:00:00+08:00\nhandle_hours = 72"
 TEXT = {"class": "text"}
 
 
@@ -130,11 +131,15 @@ class AmnestyForm(OpsForm):
     missed_to = BeijingMoment(label=_("Until (Beijing time)"), required=False, help_text=_("Both ends are included."))
     kinds = forms.MultipleChoiceField(
         label=_("Penalties of a span"),
-        choices=[(value, capfirst(str(label))) for value, label in PenaltyKind.choices],
         widget=forms.CheckboxSelectMultiple,
         required=False,
         initial=PenaltyKind.values,
     )
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        kinds = [(value, capfirst(str(label))) for value, label in PenaltyKind.choices]
+        self.fields["kinds"].choices = kinds  # type: ignore[attr-defined]  # a ChoiceField
 
     def clean_run(self) -> SweepRun | None:
         number = self.cleaned_data["run"]
@@ -188,7 +193,7 @@ class WhatIfForm(OpsForm):
         required=False,
         strip=False,
         max_length=LARGEST,
-        widget=forms.Textarea({"rows": 8, "class": "toml", "spellcheck": "false", "autocapitalize": "off"}),
+        widget=forms.Textarea({"placeholder": EXAMPLE}),
     )
     first = _day(_("First day (Beijing's)"))
     last = _day(_("Last day, included"))

@@ -185,6 +185,13 @@ def _begin(request: HttpRequest, order: Order, made: FourEyes) -> None:
 def _show(request: HttpRequest, order: Order, made: Any, refusal: PortalError | None = None) -> HttpResponse:
     now = request.now  # type: ignore[attr-defined]  # set by arrival_middleware
     done = order.done_so_far(made)
+    preview = None
+    if made.status == Status.PROPOSED:
+        try:
+            with patience(SECONDS):
+                preview = order.preview_made(made, now, request.user.has_perm)
+        except PortalError as error:
+            refusal = refusal or error
     found, shifts = order.rows(made, request.GET.get("cursor", ""), now, request.user.has_perm)
     return page(
         request,
@@ -194,6 +201,7 @@ def _show(request: HttpRequest, order: Order, made: Any, refusal: PortalError | 
         tab=_tab(order),
         order=order,
         made=made,
+        preview=preview,
         refusal=refusal,
         done=done,
         percent=min(100, round(100 * done / made.counted)) if made.counted else 100,

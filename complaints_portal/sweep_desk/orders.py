@@ -22,7 +22,7 @@ from complaints_portal.sweep_desk.words import KINDS
 from deadlines.models import Extended, Extension, FourEyes
 from merchants.models import Merchant, User
 from penalties import amnesty
-from penalties.amnesty import which_of
+from penalties.amnesty import Which, which_of
 from penalties.models import Amnesty, Penalty
 from penalties.states import Status as PenaltyStatus
 
@@ -66,6 +66,9 @@ class Order:
     form: type[ExtensionForm] | type[AmnestyForm]
     command: str
     preview: Callable[[Any, datetime, May], Preview]
+    """What a valid form would do."""
+    preview_made: Callable[[Any, datetime, May], Preview]
+    """What somebody proposed would do now: the second person looks at it as the first one did."""
     propose: Callable[..., FourEyes]
     decide: Callable[..., FourEyes]
     carry_out: Callable[..., FourEyes]
@@ -89,7 +92,10 @@ class Order:
 
 def _preview_extension(form: ExtensionForm, now: datetime, may: May) -> Preview:
     given = form.cleaned_data
-    what = (given["began_at"], given["ended_at"], given["kinds"])
+    return _look_at_extension((given["began_at"], given["ended_at"], given["kinds"]), now, may)
+
+
+def _look_at_extension(what: tuple[datetime, datetime, list[str]], now: datetime, may: May, own: int = 0) -> Preview:
     counts = extending.preview(*what, now=now)
     by_merchant = extending.count_by_merchant(*what, now=now, first=TOP)
     shifts = extending.first_shifts(*what, now=now, first=FIRST)
@@ -98,7 +104,7 @@ def _preview_extension(form: ExtensionForm, now: datetime, may: May) -> Preview:
         tally=[(capfirst(str(KINDS[kind])), number) for kind, number in counts.items()],
         merchants=_named(by_merchant),
         shifts=_with_cases(shifts, may),
-        overlapping=list(extending.overlapping(*what)[:TOP]),
+        overlapping=list(extending.overlapping(*what).exclude(pk=own)[:TOP]),
     )
 
 
@@ -116,7 +122,10 @@ def _moved(extension: Extension, cursor: str, now: datetime, may: May) -> tuple[
 
 
 def _preview_amnesty(form: AmnestyForm, now: datetime, may: May) -> Preview:
-    which = form.which()
+    return _look_at_amnesty(form.which())
+
+
+def _look_at_amnesty(which: Which) -> Preview:
     found = amnesty.preview(which)
     going = which.penalties().filter(status=PenaltyStatus.IN_EFFECT)
     merchants = going.order_by().values_list("merchant_id").annotate(number=Count("pk"))
@@ -176,6 +185,9 @@ EXTENSION = Order(
     form=ExtensionForm,
     command="extend",
     preview=_preview_extension,
+    preview_made=lambda made, now, may: _look_at_extension(
+        (made.began_at, made.ended_at, made.kinds), now, may, made.pk
+    ),
     propose=_propose_extension,
     decide=extending.decide,
     carry_out=extending.carry_out,
@@ -194,6 +206,7 @@ AMNESTY = Order(
     form=AmnestyForm,
     command="amnesty",
     preview=_preview_amnesty,
+    preview_made=lambda made, now, may: _look_at_amnesty(which_of(made)),
     propose=_propose_amnesty,
     decide=amnesty.decide,
     carry_out=amnesty.carry_out,

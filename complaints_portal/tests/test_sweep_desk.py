@@ -282,7 +282,8 @@ def test_a_run_links_to_each_penalty_that_it_issued_page_by_page(chen, monkeypat
 
 def _all_pages(client, run, name):
     """Walk a run's pages by their own links, and back again; return the numbers on them."""
-    found, where = [], {}
+    found: list[int] = []
+    where: dict[str, str] = {}
     for _ in range(10):
         context = get(client, "run", run.pk, **where).context_data
         found += [getattr(row, "pk", None) or row.subject_id for row in context[name]]

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -62,9 +63,14 @@ def two_is_few(policy_file):
 
 @pytest.fixture
 def queue(monkeypatch):
-    """What was put into the queue; it is away when `queue` is told so."""
+    """What was put into the queue."""
     asked = []
-    monkeypatch.setattr(order_views, "ask_to_carry_out", lambda *what: asked.append(what) or True)
+
+    def ask(*what):
+        asked.append(what)
+        return True
+
+    monkeypatch.setattr(order_views, "ask_to_carry_out", ask)
     return asked
 
 
@@ -152,7 +158,10 @@ def test_many_cases_wait_for_a_second_person_who_does_them(chen, li, two_is_few)
     assert "You proposed this yourself." in text_of(refused)
     assert dues() == before
     assert str(made) in text_of(get(li, "desk", clock=NOW))
-    assert address("extension_act", made.pk, "approve") in text_of(get(li, "extension", made.pk, clock=NOW))
+    looked_at = get(li, "extension", made.pk, clock=NOW)
+    assert address("extension_act", made.pk, "approve") in text_of(looked_at)
+    assert looked_at.context_data["preview"].total == 3, "the second person sees what the first one saw"
+    assert "gives back some of the same time" not in text_of(looked_at)
     assert post(li, "extension_act", made.pk, "approve", clock=NOW).status_code == 302
     made.refresh_from_db()
     assert (made.status, made.done, str(made.decided_by)) == ("done", 3, "Li")
@@ -279,7 +288,7 @@ def test_more_than_a_page_has_time_for_is_left_to_the_queue(chen, li, two_is_few
 
 def test_without_a_queue_the_page_says_how_to_carry_on(chen, li, two_is_few, monkeypatch, settings):
     monkeypatch.setattr(order_views, "IN_REQUEST", 2)
-    monkeypatch.setattr(tasks.current_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(current_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
     file_many(3)
     propose(chen, "extension", SPAN)
     made = Extension.objects.get()
@@ -378,6 +387,7 @@ def test_an_amnesty_of_many_waits_for_a_second_person(chen, li, two_is_few):
     propose(chen, "amnesty", {"run": run.pk})
     made = Amnesty.objects.get()
     assert made.status == "proposed"
+    assert get(li, "amnesty", made.pk, clock=NOW).context_data["preview"].total == 3
     assert post(chen, "amnesty_act", made.pk, "approve", clock=NOW).status_code == 403
     assert not Penalty.objects.filter(status="revoked").exists()
     post(li, "amnesty_act", made.pk, "approve", clock=NOW)

@@ -1,5 +1,7 @@
 """The numbers on the desk: which hold, which will, and what days would have cost under others."""
 
+from pathlib import Path
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -119,7 +121,7 @@ def test_the_line_is_that_of_the_right_table():
     text = "[[policy]]\nsince = 2026-12-01T00:00:00Z\nhandle_hours = 4\n[[policy]]\nsince = 2027-12-01T00:00:00Z\n"
     text += '"handle_hours" = -4\n'
     with pytest.raises(PolicyError) as refusal:
-        read_policy(text, "x")
+        read_policy(text, Path("x"))
     assert (refusal.value.table, refusal.value.name, line_of(text, refusal.value)) == (2, "handle_hours", 6)
 
 
