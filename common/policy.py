@@ -7,7 +7,7 @@ Source of the numbers: the guide to handling trade complaints and appealing pena
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -102,6 +102,11 @@ class Policy:
 class PolicyError(ValueError):
     """The operator's policy file cannot be used; the sentence says which line and why."""
 
+    table = 0
+    """In which table, counted from 1; 0 when it is about the whole file."""
+    name = ""
+    """About which number of that table; nothing when it is about the table itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -139,12 +144,24 @@ def policy_spans() -> tuple[Span, ...]:
 def read_policy_file(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
     """Read `[[policy]]` tables, each with `since` and the numbers that change from then on.
 
-    Refuses, with `PolicyError`: a file that is not TOML or holds anything else, an unknown name, a number that is zero,
+    Refuses, with `PolicyError`: a file that cannot be read, and what `read_policy` refuses.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{path}: {error}") from error
+    return read_policy(text, path)
+
+
+def read_policy(text: str, path: Path) -> list[tuple[datetime, dict[str, Any]]]:
+    """Read the text of a policy file; `path` is what it is called.
+
+    Refuses, with `PolicyError`: what is not TOML or holds anything else, an unknown name, a number that is zero,
     negative or of another type, a `since` without a time zone, and two tables that start at the same moment.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"{path}: {error}") from error
     unknown = set(document) - {"policy"}
     if unknown:
@@ -152,7 +169,7 @@ def read_policy_file(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
     written = document.get("policy", [])
     if not isinstance(written, list) or not all(isinstance(table, dict) for table in written):
         raise PolicyError(f"{path}: write each policy as a table of its own, under [[policy]]")
-    tables = [_read_table(path, table) for table in written]
+    tables = [_read_table(path, table, number) for number, table in enumerate(written, 1)]
     tables.sort(key=lambda entry: entry[0])
     for (since, _), (following, _) in pairwise(tables):
         if since == following:
@@ -160,17 +177,33 @@ def read_policy_file(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
     return tables
 
 
-def _read_table(path: Path, table: dict[str, Any]) -> tuple[datetime, dict[str, Any]]:
-    overrides = dict(table)
-    since = overrides.pop("since", None)
+def laid_upon(policy: Policy, tables: Iterable[tuple[datetime, dict[str, Any]]]) -> Policy:
+    """Return a policy with what the tables of a file change, one upon the other, whatever the moments they name."""
+    for _since, overrides in tables:
+        policy = replace(policy, **overrides)
+    return policy
+
+
+def _read_table(path: Path, table: dict[str, Any], number: int) -> tuple[datetime, dict[str, Any]]:
+    name = ""
+    try:
+        overrides = dict(table)
+        since = _since(path, overrides.pop("since", None))
+        known = {each.name: getattr(Policy(), each.name) for each in fields(Policy)}
+        for name, value in overrides.items():
+            if name not in known:
+                raise PolicyError(f"{path}: unknown number {name!r}; known are {', '.join(known)}")
+            overrides[name] = _checked(path, name, value, like=known[name])
+    except PolicyError as error:
+        error.table, error.name = number, name
+        raise
+    return since, overrides
+
+
+def _since(path: Path, since: Any) -> datetime:
     if not isinstance(since, datetime) or since.tzinfo is None:
         raise PolicyError(f"{path}: every policy needs `since`, a date and time with its offset, not {since!r}")
-    known = {each.name: getattr(Policy(), each.name) for each in fields(Policy)}
-    for name, value in overrides.items():
-        if name not in known:
-            raise PolicyError(f"{path}: unknown number {name!r}; known are {', '.join(known)}")
-        overrides[name] = _checked(path, name, value, like=known[name])
-    return since, overrides
+    return since
 
 
 def _checked(path: Path, name: str, value: Any, *, like: Any) -> Any:

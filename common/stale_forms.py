@@ -17,6 +17,7 @@ TYPED = {
     "description": _("Description"),
     "supplement": _("More evidence"),
     "reason": _("Reason"),
+    "policy": _("Policy file"),
     "message": _("Message"),
     "tracking": _("Carrier and tracking number"),
     "refund_reference": _("Refund number"),

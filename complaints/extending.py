@@ -5,6 +5,7 @@ keeps its deadline too, and both move in one statement a batch, with a line in t
 because of the span is in time afterwards. What was penalised before is not touched here: that is for an amnesty.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -124,14 +125,67 @@ def preview(began_at: datetime, ended_at: datetime, kinds: list[str], *, now: da
     """Count, by kind, the clocks that would move. Refuses a span and kinds as `propose` does."""
     _check(began_at, ended_at, kinds, now=now)
     counts: dict[str, int] = {}
-    span: dict[str, Any] = {"began_at": began_at, "ended_at": ended_at, "extension": 0, "after": 0}
     with connection.cursor() as cursor:
         for kind in movable_kinds():
             if kind in kinds:
                 found = _found(_movable[kind], "clock.id")
-                cursor.execute(f"SELECT count(*) FROM ({found}) AS found", span | {"kind": kind})  # noqa: S608 (constants)
+                cursor.execute(
+                    f"SELECT count(*) FROM ({found}) AS found",  # noqa: S608 (constants)
+                    _nothing_yet(began_at, ended_at) | {"kind": kind},
+                )
                 (counts[kind],) = cursor.fetchone()
     return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """One clock as an extension would move it."""
+
+    kind: str
+    subject_id: int
+    merchant_id: int
+    due_before: datetime
+    due_after: datetime
+
+
+def first_shifts(began_at: datetime, ended_at: datetime, kinds: list[str], *, now: datetime, first: int) -> list[Shift]:
+    """Return the first clocks of each kind that would move, what was due first in front. Refuses as `propose` does."""
+    _check(began_at, ended_at, kinds, now=now)
+    shifts: list[Shift] = []
+    with connection.cursor() as cursor:
+        for kind in movable_kinds():
+            if kind in kinds:
+                movable = _movable[kind]
+                columns = f"clock.subject_id, clock.merchant_id, clock.due_at, clock.due_at + ({_later(movable)})"
+                found = _found(movable, columns, "ORDER BY clock.due_at, clock.id LIMIT %(first)s")
+                cursor.execute(found, _nothing_yet(began_at, ended_at) | {"kind": kind, "first": first})
+                shifts += [Shift(kind, *row) for row in cursor]
+    return shifts
+
+
+def count_by_merchant(
+    began_at: datetime, ended_at: datetime, kinds: list[str], *, now: datetime, first: int
+) -> list[tuple[int, int]]:
+    """Return the merchants with the most clocks that would move, each with its number. Refuses as `propose` does."""
+    _check(began_at, ended_at, kinds, now=now)
+    counts: Counter[int] = Counter()
+    with connection.cursor() as cursor:
+        for kind in movable_kinds():
+            if kind in kinds:
+                found = _found(_movable[kind], "clock.merchant_id, count(*)", "GROUP BY clock.merchant_id")
+                cursor.execute(found, _nothing_yet(began_at, ended_at) | {"kind": kind})
+                counts.update(dict(cursor.fetchall()))
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:first]
+
+
+def _nothing_yet(began_at: datetime, ended_at: datetime) -> dict[str, Any]:
+    """Return what finds the clocks of a span of which none was moved yet."""
+    return {"began_at": began_at, "ended_at": ended_at, "extension": 0, "after": 0}
+
+
+def _later(movable: Movable) -> str:
+    """Return the SQL of how much a clock gets back: the span, or the part of it since the clock began."""
+    return f"%(ended_at)s - greatest(%(began_at)s, {movable.started})"
 
 
 def overlapping(began_at: datetime, ended_at: datetime, kinds: list[str]) -> QuerySet[Extension]:
@@ -213,8 +267,7 @@ def _move_batch(
     extension = _lock(extension_id)
     if extension.status == Status.DONE:
         return None
-    later = f"%(ended_at)s - greatest(%(began_at)s, {movable.started})"
-    columns = f"clock.id, own.id AS own_id, clock.due_at AS due_before, clock.due_at + ({later}) AS due_after"
+    columns = f"clock.id, own.id AS own_id, clock.due_at AS due_before, clock.due_at + ({_later(movable)}) AS due_after"
     parameters: dict[str, Any] = {
         "kind": movable.kind.value,
         "began_at": extension.began_at,

@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from common.wording import beijing_time
-from complaints_portal.desks import desks_for, money_for
+from complaints_portal.desks import desks_for, money_for, sweeps_for
 from deadlines.alarm_mails import mail_trouble
 from deadlines.alarms import open_alarms
 from deadlines.control import PERMISSION
@@ -33,13 +33,13 @@ def alarms_for(request: HttpRequest) -> dict[str, Any]:
     lasting = list(open_alarms())
     if not lasting:
         return {}
-    address = reverse("admin:deadlines_sweeprun_changelist")
+    address = reverse("admin:deadlines_sweeprun_desk")
     lines = [
         {
             "kind": alarm.get_kind_display(),
             "why": alarm.get_why_display(),
             "since": beijing_time(alarm.began_at),
-            "url": f"{address}?kind__exact={alarm.kind}",
+            "url": address,
         }
         for alarm in lasting
     ]
@@ -56,9 +56,15 @@ class PortalAdminSite(AdminSite):
         """Let every page show, to whoever may control the sweeps, the alarms that last. They are asked for once."""
         return {**super().each_context(request), "alarms": SimpleLazyObject(lambda: alarms_for(request))}
 
+    def get_urls(self) -> list[Any]:
+        """Put the desk of ops before the stock addresses of sweep runs."""
+        from complaints_portal.sweep_desk.urls import desk_urls  # noqa: PLC0415 (its pages ask this very site)
+
+        return [*desk_urls(self.admin_view), *super().get_urls()]
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show what is there, and above it the numbers of each desk, and of money, to whoever may see them."""
-        above = {"desks": desks_for(request), "money": money_for(request)}
+        """Show what is there, and above it the sweeps, each desk and money in numbers, to whoever may see them."""
+        above = {"desks": desks_for(request), "money": money_for(request), "sweeps": sweeps_for(request)}
         return super().index(request, {**(extra_context or {}), **above})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

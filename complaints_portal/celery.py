@@ -19,7 +19,7 @@ app = Celery("complaints_portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
-app.autodiscover_tasks(["complaints_portal.insights"])
+app.autodiscover_tasks(["complaints_portal.insights", "complaints_portal.sweep_desk"])
 app.conf.beat_schedule = {
     "sweep-deadlines": {
         "task": "deadlines.tasks.sweep_all",

@@ -1,4 +1,4 @@
-"""The numbers on the admin's index: of each desk (appeals, no-refund claims), and of money."""
+"""The numbers on the admin's index: of each desk (appeals, no-refund claims), of money, and of the sweeps."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -18,6 +18,8 @@ from appeals.statistics import APPEALS
 from common.counting import count_words
 from complaints.reviews.desk import Desk
 from complaints.reviews.statistics import Kind, Numbers, Rate, numbers
+from complaints_portal.sweep_desk.words import KINDS, LATE
+from deadlines.overview import overview
 from penalties.states import Kind as PenaltyKind
 from refunds.claims_desk import ClaimDesk
 from refunds.claims_desk_queries import ABOUT
@@ -156,6 +158,14 @@ def money_for(request: HttpRequest) -> dict[str, tuple[int, str]]:
     now = request.now  # type: ignore[attr-defined]  # set by arrival_middleware
     found = _kept(f"{KEPT_AS}-money", lambda: money_numbers(now=now))
     return {name: (number, count_words(number)) for name, number in asdict(found).items()}
+
+
+def sweeps_for(request: HttpRequest) -> dict[str, list[dict[str, Any]]]:
+    """Return which sweeps are late at this moment, to whoever may see sweep runs; nothing is kept of it."""
+    if not request.user.has_perm("deadlines.view_sweeprun"):
+        return {}
+    lines = overview(now=request.now, hours=0)  # type: ignore[attr-defined]  # set by arrival_middleware
+    return {"late": [{"label": KINDS[each.kind], "line": each, "late": LATE[each.late]} for each in lines if each.late]}
 
 
 def _numbers(source: Source, now: datetime) -> Numbers:

@@ -128,7 +128,7 @@ def mail_about(letters: Sequence[AlarmLetter], *, now: datetime) -> EmailMessage
         context = {
             "lines": lines,
             "ended": [_end_words(alarm) for alarm in ended],
-            "runs_url": f"{base}{reverse('admin:deadlines_sweeprun_changelist')}",
+            "desk_url": f"{base}{reverse('admin:deadlines_sweeprun_desk')}",
         }
         return EmailMessage(
             subject=_subject(lasting, ended),

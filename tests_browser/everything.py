@@ -30,11 +30,12 @@ from complaints.workspace.saved_views import save_view, views_of
 from complaints_portal import demo
 from complaints_portal.tests.test_doors import let_ops_leave_a_row_of_each
 from complaints_portal.tests.walking import Door
+from deadlines.models import Extension
 from deadlines.tests.publishing import publish_the_known_years
 from merchants.models import AccessRequest, Invitation, Membership, Merchant, MiniProgram, User
 from merchants.team import token_of
 from notifications.models import Robot
-from penalties.models import Penalty
+from penalties.models import Amnesty, Penalty
 from refunds.models import Refund, RefundCase, TopUp
 from refunds.tests.seeded import seed as seed_refunds
 
@@ -187,6 +188,9 @@ def _examples(everything: Everything) -> dict[str, list[str]]:
         "feed_token": [],  # a calendar is no page
         "picture": [],
         "visitor": [],
+        "kind": ["handle"],
+        "extension_id": _each_state(Extension.objects.all(), "pk"),
+        "amnesty_id": _each_state(Amnesty.objects.all(), "pk"),
     }
 
 

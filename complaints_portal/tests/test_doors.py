@@ -230,6 +230,9 @@ class World:
             "platform": platform.code,
             "app_id": self.program.app_id,
             "program_id": str(self.program.pk),
+            "kind": "handle",
+            "extension_id": str(Extension.objects.get().pk),
+            "amnesty_id": str(Amnesty.objects.get().pk),
         }
         cache.clear()  # what other tests have counted of this address
         self.client = Client(raise_request_exception=False)  # one for all: to make one costs more than a request
@@ -398,9 +401,14 @@ def test_an_auditor_reads_every_page_of_ours_in_admin_and_changes_nothing(world)
     assert {f"admin:{name}_{page}" for name in ours for page in ("changelist", "change", "history")} <= read
     moves = {"penalties_penalty_revoke", "penalties_penalty_reinstate", "penalties_penalty_revoke_run"}
     moves |= {"appeals_appeal_act", "refunds_norefundclaim_act", "deadlines_workday_import"}
+    # Whoever may see sweep runs may open the forms of their desk, and read there why nothing can be sent.
+    of_ops = {"control", "dry_run", "extension_new", "extension_act", "amnesty_new", "amnesty_act"}
+    desk = {"desk", "run", "extensions", "extension", "amnesties", "amnesty", "policy", "what_if"}
+    assert {f"admin:deadlines_sweeprun_{page}" for page in desk} <= read
     desks = {"appeals_appeal_change", "refunds_norefundclaim_change"}  # the desk of a review only shows, however asked
     changes = {f"{name}_{page}" for name in ours for page in ("add", "delete", "change")} - desks
     assert {f"admin:{name}" for name in changes | moves} <= refused
+    assert {f"admin:deadlines_sweeprun_{page}" for page in of_ops} <= refused
     assert not {name for name in read if name.removeprefix("admin:") in moves}
 
 

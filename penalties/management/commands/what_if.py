@@ -1,14 +1,14 @@
 """`manage.py what_if`: what a stretch of days would have cost under other numbers. Nothing is changed."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from common.policy import Policy, PolicyError, policy_at, read_policy_file
+from common.policy import PolicyError, laid_upon, policy_at, read_policy_file
 from complaints.queries import start_of
 from deadlines.management.orders import day_of
 from merchants.management.portal_command import USAGE, PortalCommand
@@ -34,7 +34,7 @@ class Command(PortalCommand):
             raise CommandError("--to must not lie before --from.", returncode=USAGE)
         as_it_was = policy_at(start_of(first))
         try:
-            policy = _read(Path(options["policy"]), as_it_was)
+            policy = laid_upon(as_it_was, read_policy_file(Path(options["policy"])))
         except PolicyError as error:
             raise CommandError(str(error), returncode=USAGE) from error
         found = what_if(policy, first=first, last=last, now=timezone.now(), as_it_was=as_it_was)
@@ -49,10 +49,3 @@ class Command(PortalCommand):
                 f"{each.noun:<14}{each.obligations:>12}{each.missed:>10}{each.would_miss:>12}{each.points:>10}"
                 f"{each.would_cost:>12}"
             )
-
-
-def _read(path: Path, policy: Policy) -> Policy:
-    """Return the policy of that time with what the file's tables change, whatever the moments that they name."""
-    for _since, overrides in read_policy_file(path):
-        policy = replace(policy, **overrides)
-    return policy
