@@ -28,7 +28,7 @@ def test_it_says_which_kind_why_and_since_when_and_leads_to_its_runs(alarm):
     page = page_of(make_ops("wang"))
     assert "Sweeps are late:" in page
     assert "handle a complaint: no run ends, noticed 2026-03-10 12:00 Beijing time" in page
-    assert 'href="/admin/deadlines/sweeprun/?kind__exact=handle"' in page
+    assert 'href="/admin/deadlines/sweeprun/desk/"' in page
     assert "has not left" not in page
 
 
