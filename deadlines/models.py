@@ -69,6 +69,10 @@ class Deadline(models.Model):
         return f"{self.kind} {self.subject_id} by {self.due_at:%Y-%m-%d %H:%M:%S %Z}"
 
 
+FOUND_OR_RUNNING = Q(examined__gt=0) | Q(ended_at=None)
+"""Runs that are worth a look: they found something, or have not ended."""
+
+
 class SweepRun(models.Model):
     """One run of one kind of sweep: what it looked at, what it did, and why it left something."""
 
@@ -96,6 +100,7 @@ class SweepRun(models.Model):
         indexes = [
             models.Index(fields=["kind", "-started_at"], name="sweep_run_by_kind"),
             models.Index(fields=["started_at"], name="idle_sweep_run", condition=Q(examined=0)),
+            models.Index(fields=["-started_at"], name="sweep_run_that_found", condition=FOUND_OR_RUNNING),
         ]
 
     def __str__(self) -> str:

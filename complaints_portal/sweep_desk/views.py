@@ -21,7 +21,7 @@ from complaints_portal.sweep_desk.orders import ORDERS
 from complaints_portal.sweep_desk.trying import FIRST, try_sweep
 from complaints_portal.sweep_desk.words import DID, KINDS, LATE, about_words
 from deadlines.control import controls, set_mode
-from deadlines.models import FourEyes, OpsLine, SweepControl, SweepRun
+from deadlines.models import FOUND_OR_RUNNING, FourEyes, OpsLine, SweepControl, SweepRun
 from deadlines.overview import HOURS, Line, overview
 from deadlines.sweeping import registered_kinds
 
@@ -51,7 +51,7 @@ def desk(request: HttpRequest) -> HttpResponse:
         hours=HOURS,
         kinds=[capfirst(KINDS[kind]) for kind in kinds],
         tables=[(_("Acted on"), table_of(hours.acted, kinds)), (_("Due"), table_of(hours.due, kinds))],
-        runs=SweepRun.objects.order_by("-pk")[:NEWEST],
+        runs=SweepRun.objects.filter(FOUND_OR_RUNNING).order_by("-started_at")[:NEWEST],
         did=[
             {"line": line, "did": DID.get(line.verb, line.verb), "about": about_words(line.about)}
             for line in OpsLine.objects.order_by("-at", "-pk")[:NEWEST]
