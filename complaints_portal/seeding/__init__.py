@@ -104,7 +104,7 @@ def fill(number: int, *, now: datetime, merchants: int | None = None, batch: int
         draw = Drawing(merchants, now=now)
         while done < number:
             size = min(batch, number - done)
-            since, until = (now - SPAN + SPAN * part / number for part in (done, done + size))
+            since, until = (moment_of(part, number, now=now) for part in (done, done + size))
             with transaction.atomic():
                 draw.batch(size, since=since, until=until)
                 done += size
@@ -118,6 +118,11 @@ def fill(number: int, *, now: datetime, merchants: int | None = None, batch: int
         _execute("DROP TABLE seeding_unfinished")
     yield Step(len(statements.TABLES), len(statements.TABLES), "statistics")
     tidy()
+
+
+def moment_of(part: int, number: int, *, now: datetime) -> datetime:
+    """Return when so many of a number of complaints have been filed, spread evenly over the two years."""
+    return now - SPAN + SPAN * (part / number)
 
 
 def tidy() -> None:

@@ -132,6 +132,11 @@ def test_a_fill_that_was_killed_goes_on_where_it_stopped(monkeypatch):
     assert broken() == []
 
 
+def test_ten_million_complaints_are_spread_over_two_years():
+    moments = [seeding.moment_of(part, 10_000_000, now=NOW) for part in (0, 5_000_000, 9_900_000, 10_000_000)]
+    assert [NOW - moment for moment in moments] == [timedelta(days=days) for days in (730, 365, 7.3, 0)]
+
+
 def test_a_database_in_use_keeps_its_indexes_meanwhile(monkeypatch):
     monkeypatch.setattr(seeding, "WORTH_IT", 100)
     monkeypatch.setattr(seeding, "FEW", 50)
