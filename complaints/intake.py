@@ -25,6 +25,9 @@ from merchants.models import MiniProgram
 from notifications.models import Event
 from notifications.services import to_emit
 
+ONE_PER_UPSTREAM_ID = "(platform_id, upstream_id) WHERE NOT upstream_id = ''"
+"""What makes a complaint that is filed again the same one, as SQL names the target of a conflict."""
+
 
 @dataclass(frozen=True, slots=True)
 class HandledElsewhere:
@@ -210,7 +213,7 @@ def _insert(complaints: list[Complaint]) -> Mapping[str, int]:
     """Insert what has no upstream id that is there already; return the new ones' ids by complaint number."""
     # In one order for everybody: two transactions that insert the same ids crosswise would wait for each other.
     in_order = sorted(complaints, key=lambda each: each.upstream_id)
-    return insert_new(in_order, unless="(platform_id, upstream_id) WHERE NOT upstream_id = ''", by="complaint_no")
+    return insert_new(in_order, unless=ONE_PER_UPSTREAM_ID, by="complaint_no")
 
 
 def _first_ones(again: list[Complaint]) -> dict[str, Complaint]:

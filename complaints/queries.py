@@ -55,7 +55,10 @@ class Wanted:
     @property
     def is_in_no_index(self) -> bool:
         """Whether only reading every complaint would tell how many there are; the days of filing bound that."""
-        return bool(self.outcomes or self.root_causes or self.dispute_types) and self.filed_from is None
+        return (
+            bool(self.outcomes or self.root_causes or self.dispute_types or self.exact_types)
+            and self.filed_from is None
+        )
 
     def __bool__(self) -> bool:
         return self != Wanted()

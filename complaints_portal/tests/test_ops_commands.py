@@ -77,7 +77,7 @@ def test_sweeps_shows_a_line_for_each_kind(wang):
     assert (figures["handle"]["due_now"], figures["handle"]["due_soon"]) == (1, 2)
     assert figures["handle"]["lag_seconds"] == 4 * 3600
     quiet = {"mode": "run", "reason": "", "changed_by": "", "last_run": None, "lag_seconds": None}
-    assert figures["finish"] == {**quiet, "due_now": 0, "due_soon": 0}
+    assert figures["finish"] == {**quiet, "due_now": 0, "due_soon": 0, "late": "silent"}
 
 
 def test_sweeps_pauses_shadows_and_lets_run_again(wang):
