@@ -1,10 +1,26 @@
 """Hand a mail to the mail server, and tell what it will never take from what may yet be taken."""
 
 import smtplib
+from collections.abc import Callable
 
 from django.core.mail import EmailMessage
 
 PERMANENT = range(500, 600)
+PATIENCE = 3
+"""A run ends after so many failures: waiting for a server that is away would take all of its time."""
+SENT, FAILED = "sent", "failed"
+"""What may become of a mail that is handed over. A sender has words of its own for mails that it drops."""
+
+
+def send_while_due(send_next: Callable[[], str | None], *, limit: int) -> int:
+    """Send one mail after the other until none is due, and return how many left."""
+    sent = failed = 0
+    for _mail in range(limit):
+        outcome = send_next()
+        sent, failed = sent + (outcome == SENT), failed + (outcome == FAILED)
+        if outcome is None or failed == PATIENCE:
+            break
+    return sent
 
 
 class Undeliverable(Exception):

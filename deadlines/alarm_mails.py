@@ -20,7 +20,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from common.mailing import Undeliverable, hand_over
+from common.mailing import FAILED, SENT, Undeliverable, hand_over, send_while_due
 from common.wording import beijing_time, span_words
 from deadlines.alarms import recipients
 from deadlines.lateness import Lateness
@@ -32,10 +32,8 @@ log = structlog.get_logger(__name__)
 FIRST, LONGEST = timedelta(minutes=1), timedelta(minutes=10)
 TRIES = 436
 """Three days: four waits that double, then one every ten minutes."""
-PATIENCE = 3
-"""A run ends after so many failures: waiting for a server that is away would take all of its time."""
 
-SENT, FAILED, NOT_THEIRS, OVERTAKEN = "sent", "failed", "not_theirs", "overtaken"
+NOT_THEIRS, OVERTAKEN = "not_theirs", "overtaken"
 GIVEN_UP = "given up: "
 OUTCOME_LIMIT = 200
 Occasion = AlarmLetter.Occasion
@@ -43,13 +41,7 @@ Occasion = AlarmLetter.Occasion
 
 def send_alarm_mails(clock: Callable[[], datetime], *, limit: int = 200) -> int:
     """Send the mails that are due, one transaction each, and return how many left."""
-    sent = failed = 0
-    for _mail in range(limit):
-        outcome = _send_next(clock())
-        sent, failed = sent + (outcome == SENT), failed + (outcome == FAILED)
-        if outcome is None or failed == PATIENCE:
-            break
-    return sent
+    return send_while_due(lambda: _send_next(clock()), limit=limit)
 
 
 @transaction.atomic

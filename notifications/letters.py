@@ -22,7 +22,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from common.mailing import Undeliverable, hand_over
+from common.mailing import FAILED, SENT, Undeliverable, hand_over, send_while_due
 from merchants.models import Grant, Membership
 from notifications.choices import after_quiet, choice_of
 from notifications.liveness import worth_sending
@@ -34,12 +34,10 @@ log = structlog.get_logger(__name__)
 FIRST, LONGEST = timedelta(minutes=1), timedelta(hours=1)
 TRIES = 125
 """Five days: six waits that double, then one an hour."""
-PATIENCE = 3
-"""A run ends after so many failures: waiting for a server that is away would take all of its time."""
 IN_ONE_MAIL = 100
 """A mail names so many notices at most; it says how many more there are, and where."""
 
-SENT, FAILED, NO_LONGER_TRUE, NOT_THEIRS = "sent", "failed", "no_longer_true", "not_theirs"
+NO_LONGER_TRUE, NOT_THEIRS = "no_longer_true", "not_theirs"
 GIVEN_UP = "given up: "
 """Why a letter was given up stands behind this; the member reads it."""
 REASON_LIMIT = 200
@@ -47,13 +45,7 @@ REASON_LIMIT = 200
 
 def send_letters(clock: Callable[[], datetime], *, limit: int = 200) -> int:
     """Send the mails that are due, one transaction each, and return how many left."""
-    sent = failed = 0
-    for _mail in range(limit):
-        outcome = _send_next(clock())
-        sent, failed = sent + (outcome == SENT), failed + (outcome == FAILED)
-        if outcome is None or failed == PATIENCE:
-            break
-    return sent
+    return send_while_due(lambda: _send_next(clock()), limit=limit)
 
 
 @transaction.atomic

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+from common.mailing import SENT
 from complaints.tests.pages import browser, text_of
 from merchants.models import Grant
-from notifications.letters import GIVEN_UP, SENT
+from notifications.letters import GIVEN_UP
 from notifications.models import Kind, Letter, NoticeChoice, Robot
 from notifications.tests.making import (
     SECRET,
