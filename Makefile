@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .PHONY: help run test faults check lock reset clean
 
 python := .venv/bin/python
+# On both cores; a worker that is done takes over from the other.
+parallel := -n 2 --dist worksteal
 # One at a time, on services of their own: they stop them.
 faults := env -u DATABASE_URL -u REDIS_URL $(python) -m pytest -n 0 -p no:randomly
 compile := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header
@@ -18,8 +20,8 @@ run: ## Run the portal with everything it needs, in the foreground; Ctrl-C stops
 test: ## Run all tests on a PostgreSQL and a Valkey of their own
 	@.ci/environment dev
 	@if [ -d tests_browser ]; then .ci/browser; fi
-	@$(python) -m pytest -n 2
-	@if [ -d tests_browser ]; then DJANGO_ALLOW_ASYNC_UNSAFE=true $(python) -m pytest tests_browser; fi
+	@$(python) -m pytest $(parallel)
+	@if [ -d tests_browser ]; then DJANGO_ALLOW_ASYNC_UNSAFE=true $(python) -m pytest tests_browser $(parallel); fi
 	@$(faults) tests_faults
 
 faults: ## Kill, stop, fill and hang whatever the portal needs, at the whole sizes: about half an hour
