@@ -190,10 +190,11 @@ def watched(database: str) -> Iterator[dict[str, float]]:
 
 def test_f17_earlier_schemas_with_rows_come_forward(a_copy: Any, report: Report) -> None:
     rows = size(200, 100_000)
+    back = dict(list(EARLIER.items())[: size(3, len(EARLIER))])
     importlib.import_module("appeals.tests.seeded").seed()
     make_overdue(rows, due=timezone.now() - HOUR)
     database = a_copy()
-    for app, state in EARLIER.items():
+    for app, state in back.items():
         manage(database, "migrate", app, state, "--verbosity=0")
     with watched(database) as held:
         manage(database, "migrate", "--verbosity=0")
@@ -208,7 +209,7 @@ def test_f17_earlier_schemas_with_rows_come_forward(a_copy: Any, report: Report)
     report.survived(
         "F17",
         "back to earlier schemas with rows, and forward (PostgreSQL 18)",
-        size=f"{len(EARLIER)} apps, {rows:,} rows",
+        size=f"{len(back)} apps, {rows:,} rows",
         landed=f"{len(held)} tables seen locked",
         result=f"swept and verified; longest lock {longest:.2f} s ({table})",
     )

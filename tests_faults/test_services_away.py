@@ -191,7 +191,7 @@ def seconds(address: str, pages: dict[str, str], number: int) -> list[float]:
 
 
 def test_f5_pages_stay_quick_while_valkey_is_away(web: str, services: Services, report: Report) -> None:
-    shop, number = make_shop("Tea House"), size(8, 100)
+    shop, number = make_shop("Tea House"), size(4, 100)
     complaint = shop.files(timezone.now().isoformat())
     of_the_shop = ("/", "/complaints/", f"/complaints/{complaint.complaint_no}/", "/violations/")
     pages = dict.fromkeys(of_the_shop, signed_in(shop.administrator))
