@@ -23,7 +23,8 @@ ORM_SAMPLE = 3000
 PROGRAMS = 1000
 
 FILL = """
-    INSERT INTO merchants_platform (id, code, name, created_at) VALUES (1, 'bench', 'Bench', now());
+    INSERT INTO merchants_platform (id, code, name, public_form, created_at)
+        VALUES (1, 'bench', 'Bench', 'off', now());
     INSERT INTO merchants_merchant (id, platform_id, name, created_at)
         SELECT n, 1, 'Merchant ' || n, now() FROM generate_series(1, {programs}) AS n;
     INSERT INTO merchants_miniprogram (id, platform_id, merchant_id, app_id, kind, name)
