@@ -1,15 +1,20 @@
 """`manage.py verify`: silent about sound data, and each invariant found when it is broken by hand."""
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import F
 
 from appeals.tests.making import APPROVE, ASK, REJECT, appeal_at, decide_at, make_reviewer, sweep
-from complaints.tests.factories import file_at, handle_at, make_program
+from complaints.services import cancel
+from complaints.tests.factories import consumer_actor, file_at, handle_at, make_program, moment
 from complaints_portal.refund_invariants import REFUND_INVARIANTS
 from complaints_portal.verifying import INVARIANTS, verify
+from deadlines.models import SweepRun
+from deadlines.sweeping import GRACE
 from penalties.models import Penalty
 
 pytestmark = pytest.mark.django_db
@@ -142,3 +147,19 @@ def test_a_broken_invariant_is_found_and_its_rows_are_named(name, how):
     with pytest.raises(CommandError, match=r"invariant\(s\) are broken"):
         call_command("verify", stdout=StringIO(), stderr=err)
     assert finding.examples[0] in err.getvalue()
+
+
+def test_only_a_sweep_without_the_grace_may_overtake_a_withdrawal_that_was_under_way():
+    complaint = file_at("2026-11-20T02:00Z", make_program())
+    assert sweep("handle", "2026-11-24T02:00:00.000001Z").acted == 1
+    cancel(complaint.pk, reason="", actor=consumer_actor(complaint), now=moment("2026-11-24T02:00Z"))
+    assert overtaken() == 0
+    SweepRun.objects.update(cut_off=F("issued_at") - GRACE + timedelta(microseconds=1))
+    assert overtaken() == 0
+    SweepRun.objects.update(cut_off=F("issued_at") - GRACE)
+    assert overtaken() == 1
+
+
+def overtaken() -> int:
+    (finding,) = [each for each in verify() if each.invariant.name == "no_penalty_for_what_ended_in_time"]
+    return finding.count
