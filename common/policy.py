@@ -18,6 +18,8 @@ from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 HOUR = timedelta(hours=1)
 
@@ -100,12 +102,28 @@ class Policy:
 
 
 class PolicyError(ValueError):
-    """The operator's policy file cannot be used; the sentence says which line and why."""
+    """The operator's policy file cannot be used; the sentence says what is wrong, and what must stand there."""
 
+    path: Path | None = None
+    """What the file is called."""
     table = 0
     """In which table, counted from 1; 0 when it is about the whole file."""
     name = ""
     """About which number of that table; nothing when it is about the table itself."""
+
+    def __init__(self, sentence: str, **values: Any) -> None:
+        super().__init__(sentence, values)
+        self.sentence, self.values = sentence, values
+
+    def __str__(self) -> str:
+        """In English and with the file's name: for logs and for who starts the portal."""
+        said = self.sentence % self.values
+        return f"{self.path}: {said}" if self.path else said
+
+    @property
+    def said(self) -> str:
+        """In the language of who asks, without the file's name: for pages."""
+        return gettext(self.sentence) % self.values
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +167,9 @@ def read_policy_file(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path}: {error}") from error
+        refusal = PolicyError(_("it cannot be read: %(error)s"), error=error)
+        refusal.path = path
+        raise refusal from error
     return read_policy(text, path)
 
 
@@ -160,20 +180,30 @@ def read_policy(text: str, path: Path) -> list[tuple[datetime, dict[str, Any]]]:
     negative or of another type, a `since` without a time zone, and two tables that start at the same moment.
     """
     try:
+        return _read_tables(text)
+    except PolicyError as error:
+        error.path = path
+        raise
+
+
+def _read_tables(text: str) -> list[tuple[datetime, dict[str, Any]]]:
+    try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"{path}: {error}") from error
+        raise PolicyError(_("this is not TOML: %(error)s"), error=error) from error
     unknown = set(document) - {"policy"}
     if unknown:
-        raise PolicyError(f"{path}: only [[policy]] tables may stand here, not {', '.join(sorted(unknown))}")
+        raise PolicyError(_("only [[policy]] tables may stand here, not %(names)s"), names=", ".join(sorted(unknown)))
     written = document.get("policy", [])
     if not isinstance(written, list) or not all(isinstance(table, dict) for table in written):
-        raise PolicyError(f"{path}: write each policy as a table of its own, under [[policy]]")
-    tables = [_read_table(path, table, number) for number, table in enumerate(written, 1)]
+        raise PolicyError(_("write each policy as a table of its own, under [[policy]]"))
+    tables = [_read_table(table, number) for number, table in enumerate(written, 1)]
     tables.sort(key=lambda entry: entry[0])
-    for (since, _), (following, _) in pairwise(tables):
+    for (since, _numbers), (following, _others) in pairwise(tables):
         if since == following:
-            raise PolicyError(f"{path}: two policies start at {since.isoformat()}; give each a moment of its own")
+            raise PolicyError(
+                _("two policies start at %(moment)s; give each a moment of its own"), moment=since.isoformat()
+            )
     return tables
 
 
@@ -184,56 +214,67 @@ def laid_upon(policy: Policy, tables: Iterable[tuple[datetime, dict[str, Any]]])
     return policy
 
 
-def _read_table(path: Path, table: dict[str, Any], number: int) -> tuple[datetime, dict[str, Any]]:
+def _read_table(table: dict[str, Any], number: int) -> tuple[datetime, dict[str, Any]]:
     name = ""
     try:
         overrides = dict(table)
-        since = _since(path, overrides.pop("since", None))
+        since = _since(overrides.pop("since", None))
         known = {each.name: getattr(Policy(), each.name) for each in fields(Policy)}
         for name, value in overrides.items():
             if name not in known:
-                raise PolicyError(f"{path}: unknown number {name!r}; known are {', '.join(known)}")
-            overrides[name] = _checked(path, name, value, like=known[name])
+                raise PolicyError(
+                    _("unknown number %(name)s; known are %(known)s"), name=repr(name), known=", ".join(known)
+                )
+            overrides[name] = _checked(name, value, like=known[name])
     except PolicyError as error:
         error.table, error.name = number, name
         raise
     return since, overrides
 
 
-def _since(path: Path, since: Any) -> datetime:
+def _since(since: Any) -> datetime:
     if not isinstance(since, datetime) or since.tzinfo is None:
-        raise PolicyError(f"{path}: every policy needs `since`, a date and time with its offset, not {since!r}")
+        raise PolicyError(
+            _("every policy needs `since`, a date and time with its offset, not %(value)s"), value=repr(since)
+        )
     return since
 
 
-def _checked(path: Path, name: str, value: Any, *, like: Any) -> Any:
+def _checked(name: str, value: Any, *, like: Any) -> Any:
+    def refusal(sentence: str, shown: str = repr(value)) -> PolicyError:
+        return PolicyError(sentence, name=name, value=shown, largest=LARGEST)
+
     if isinstance(like, tuple):
         if not isinstance(value, list):
-            raise PolicyError(f"{path}: {name} must be a list of whole numbers above zero, not {value!r}")
-        return tuple(sorted((_checked(path, name, each, like=1) for each in value), reverse=True))
+            raise refusal(_("%(name)s must be a list of whole numbers above zero, not %(value)s"))
+        return tuple(sorted((_checked(name, each, like=1) for each in value), reverse=True))
     if isinstance(like, Mapping):
         if not isinstance(value, dict):
-            raise PolicyError(f"{path}: {name} must be a table of names and points, not {value!r}")
-        return MappingProxyType({key: _checked(path, f"{name}.{key}", each, like=1) for key, each in value.items()})
-    if isinstance(like, Decimal):
-        value = _amount(path, name, value)
-    elif not isinstance(value, int) or isinstance(value, bool):
-        raise PolicyError(f"{path}: {name} must be a whole number, not {value!r}")
-    if value <= 0:
-        raise PolicyError(f"{path}: {name} must be above zero, not {value}")
-    if isinstance(value, int) and value > LARGEST:
-        raise PolicyError(f"{path}: {name} must not be above {LARGEST}, not {value}")
-    return value
+            raise refusal(_("%(name)s must be a table of names and points, not %(value)s"))
+        return MappingProxyType({key: _checked(f"{name}.{key}", each, like=1) for key, each in value.items()})
+    checked = _amount(value) if isinstance(like, Decimal) else _whole(value)
+    if checked is None and isinstance(like, Decimal):
+        raise refusal(_("%(name)s must be an amount in yuan, as a string, not %(value)s"))
+    if checked is None:
+        raise refusal(_("%(name)s must be a whole number, not %(value)s"))
+    if checked <= 0:
+        raise refusal(_("%(name)s must be above zero, not %(value)s"), str(checked))
+    if isinstance(checked, int) and checked > LARGEST:
+        raise refusal(_("%(name)s must not be above %(largest)d, not %(value)s"))
+    return checked
 
 
-def _amount(path: Path, name: str, value: Any) -> Decimal:
-    refusal = PolicyError(f"{path}: {name} must be an amount in yuan, as a string, not {value!r}")
+def _whole(value: Any) -> int | None:
+    """Return a whole number; None when it is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _amount(value: Any) -> Decimal | None:
+    """Return yuan with two decimals; None when it is no amount."""
     if not isinstance(value, str | int) or isinstance(value, bool):
-        raise refusal
+        return None
     try:
         amount = Decimal(value).quantize(Decimal("0.01"))
-    except ArithmeticError as error:
-        raise refusal from error
-    if amount.is_nan():
-        raise refusal
-    return amount
+    except ArithmeticError:
+        return None
+    return None if amount.is_nan() else amount

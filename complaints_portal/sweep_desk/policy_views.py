@@ -91,7 +91,7 @@ def read_text(text: str, policy: Policy) -> Policy:
     try:
         return laid_upon(policy, read_policy(text, Path(CALLED)))
     except PolicyError as error:
-        said = str(error).removeprefix(f"{CALLED}: ")
+        said = error.said
         line = line_of(text, error)
         if line:
             said = _("Line %(line)d: %(reason)s") % {"line": line, "reason": said}

@@ -8,7 +8,7 @@ from django import template
 from django.utils.text import capfirst
 
 from common.wording import span_words
-from complaints_portal.sweep_desk.words import KINDS
+from complaints_portal.sweep_desk.words import KINDS, NUMBERS
 from deadlines.models import FourEyes
 from penalties.states import Kind
 
@@ -32,6 +32,12 @@ def kinds_of(made: Any) -> str:
     """The kinds that an extension or an amnesty is about."""
     labels: dict[str, Any] = {**KINDS, **dict(Kind.choices)}
     return ", ".join(str(labels.get(kind, kind)) for kind in made.kinds)
+
+
+@register.filter
+def name_of_number(name: str) -> str:
+    """What a number of the policy is called; one that is no longer known keeps its name in the file."""
+    return str(NUMBERS.get(name, name))
 
 
 @register.filter

@@ -4,16 +4,18 @@ from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import translation
 
 from appeals.tests.seeded import seed
 from appeals.tests.test_desk import member_of, signed_in, text_of
-from common.policy import PolicyError, read_policy
+from common.policy import Policy, PolicyError, read_policy
 from complaints.tests.factories import file_at, handle_at, make_program, moment
 from complaints_portal.sweep_desk.forms import LARGEST
 from complaints_portal.sweep_desk.policy_views import line_of
+from complaints_portal.sweep_desk.words import NUMBERS
 from complaints_portal.tests.test_sweep_desk import get, post
 from deadlines.models import PolicyChange
-from deadlines.policies import record_policies
+from deadlines.policies import numbers_of, record_policies
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +54,18 @@ def test_the_page_shows_what_holds_what_is_ahead_and_what_was_recorded(auditor, 
     assert "2026-12-01 00:00 Beijing time" in text
     assert "48, 24, 6, 1" in text
     assert text.count("beat") >= PolicyChange.objects.count() == 2
+
+
+def test_every_number_of_the_policy_has_words():
+    assert list(NUMBERS) == list(numbers_of(Policy()))
+
+
+def test_what_is_wrong_with_the_numbers_is_said_in_chinese_and_in_english_to_the_log(auditor):
+    with translation.override("zh-hans"), pytest.raises(PolicyError) as refusal:
+        read_policy(SHORTER.replace("48", "0"), Path("policy.toml"))
+    assert str(refusal.value) == "policy.toml: handle_hours must be above zero, not 0"
+    with translation.override("zh-hans"):
+        assert refusal.value.said == "handle_hours 必须大于零，不能是 0"
 
 
 def test_without_a_file_the_published_numbers_hold(auditor):
