@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -11,8 +12,11 @@ from pytest_django import Settings
 
 from common.policy import policy_spans
 
-# No test is judged by the clock: a busy machine makes each of them slow at times.
-hypothesis_settings.register_profile("portal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test is judged by the clock: a busy machine makes each of them slow at times. And each run tries the same examples,
+# so that what somebody changed is why a test fails; `pytest --hypothesis-profile=exploring` looks for new ones.
+PATIENTLY = hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("exploring", PATIENTLY)
+hypothesis_settings.register_profile("portal", PATIENTLY, derandomize=True)
 hypothesis_settings.load_profile("portal")
 
 
@@ -35,6 +39,12 @@ def in_english() -> Iterator[None]:
     """Let each test begin in English, whatever the last request before it spoke; a request chooses for itself."""
     with translation.override("en"):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_cache() -> None:
+    """Wait long for Valkey, without which pages do after half a second: a busy machine is no reason to fail."""
+    django_settings.CACHES["default"]["OPTIONS"] |= {"socket_connect_timeout": 60, "socket_timeout": 60}
 
 
 @pytest.fixture(autouse=True)

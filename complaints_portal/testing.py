@@ -47,9 +47,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 def pytest_sessionstart() -> None:
     """Compile the translations, which are not kept in the repository, once and before any worker reads them."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
+        from django.utils.translation.reloader import translation_file_changed  # noqa: PLC0415
+
         from complaints_portal import catalogue  # noqa: PLC0415 (the settings are readable only now)
 
-        catalogue.compile_all()
+        for path in catalogue.compile_all():
+            translation_file_changed(sender=None, file_path=path)  # a run without workers has read the old ones
 
 
 def pytest_collection_finish() -> None:

@@ -12,11 +12,11 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from complaints.models import Complaint
-from complaints.tests.pages import Shop, make_shop
+from complaints.tests.pages import Shop, make_shop, patient_presence
 from merchants.models import User
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -24,8 +24,9 @@ QUIET = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
-PATIENCE = 10_000
-"""How long a page may take, in milliseconds."""
+PATIENCE = 60_000
+"""How long a page may take, in milliseconds: long, since a busy machine is no reason to fail."""
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +78,7 @@ class Visitor:
 def visitor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
     """Who opens pages in this test; nothing may be wrong in the console at its end."""
     visitor = Visitor(chromium, live_server.url, [])
+    patient_presence()
     yield visitor
     for context in chromium.contexts:
         context.close()

@@ -73,8 +73,10 @@ def test_from_filing_over_a_missed_deadline_to_points_back(visitor, shop, file_a
     desk.goto("/admin/appeals/appeal/")
     desk.locator(f"a[href*='/admin/appeals/appeal/{submitted.pk}/']").first.click()
     expect(desk.locator("main, #content").first).to_contain_text("We refunded the consumer in full today.")
+    desk.wait_for_load_state()  # keys are heard once the scripts have run
     desk.keyboard.press("c")
     expect(desk.locator(".desk-head__claim")).to_contain_text("You are working on this.")
+    desk.wait_for_load_state()
     desk.keyboard.press("a")
     form = desk.locator("form[data-decision=approve]")
     form.locator("[name=reason_code]").select_option("solved")

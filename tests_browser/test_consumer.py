@@ -153,6 +153,7 @@ def test_from_contest_to_a_ruling_of_staff(visitor, shop, file_ago, reviewer):
     expect(staff.locator("#content")).to_contain_text("Only a part of my money came.")
     staff.keyboard.press("c")
     expect(staff.locator(".desk-head__claim")).to_contain_text("You are working on this.")
+    staff.wait_for_load_state()  # keys are heard once the scripts have run
     staff.keyboard.press("r")
     ruling = staff.locator("form[data-decision=overrule]")
     expect(ruling.locator("[name=reason_code]")).to_be_focused()

@@ -218,7 +218,7 @@ def test_two_who_work_on_the_same_case_see_each_other_and_lose_nothing(visitor, 
     text(mine, "handling_note").fill("Typed with care.")
     theirs.clock.install()
     theirs.reload()
-    expect(mine.locator("#presence")).to_contain_text("Li Lei is looking at this", timeout=15_000)
+    expect(mine.locator("#presence")).to_contain_text("Li Lei is looking at this")
     theirs.clock.run_for(10_500)
     expect(theirs.locator("#presence")).to_contain_text("Wang Fang is handling this")
     handle_at(timezone.now().isoformat(), complaint)
@@ -248,8 +248,10 @@ def test_keys_lead_through_the_page_and_to_the_next(visitor, shop, file_ago):
         page.evaluate("document.activeElement.blur()")
     page.keyboard.press("n")
     expect(page).to_have_url(re.compile(f"/complaints/{second.complaint_no}/"))
+    page.wait_for_load_state()  # keys are heard once the scripts have run
     page.keyboard.press("p")
     expect(page).to_have_url(re.compile(f"/complaints/{first.complaint_no}/"))
+    page.wait_for_load_state()
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
 

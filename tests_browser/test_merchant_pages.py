@@ -87,7 +87,8 @@ def test_a_complaint_is_handled_with_the_keyboard_alone(visitor, shop, file_ago)
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is there."""
+    """Press Tab until the focus is there, on a page that is whole."""
+    page.wait_for_load_state()
     for _ in range(60):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):

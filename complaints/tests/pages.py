@@ -12,6 +12,7 @@ from freezegun import freeze_time
 
 from complaints.models import Complaint
 from complaints.tests.factories import file_at, make_member, make_merchant, make_program
+from complaints.workspace import presence
 from evidence.tests.making import png
 from merchants.models import Grant, Merchant, MiniProgram, User
 
@@ -45,6 +46,11 @@ def browser(user: User, at: str, language: str = "en") -> Iterator[Client]:
         client = Client(HTTP_ACCEPT_LANGUAGE=language)
         client.force_login(user)
         yield client
+
+
+def patient_presence() -> None:
+    """Wait long for Valkey to say who else looks: a page does without it after a third of a second."""
+    presence._redis().connection_pool.connection_kwargs |= {"socket_connect_timeout": 60, "socket_timeout": 60}
 
 
 def member(shop: Shop, *grants: Grant) -> User:

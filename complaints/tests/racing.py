@@ -11,8 +11,9 @@ from django.utils.translation import override
 
 from common.errors import PortalError
 
-PATIENCE = 30
-"""Seconds to wait for a call before the test fails."""
+PATIENCE = 120
+"""Seconds to wait for a call before the test fails: long, since a busy machine is no reason to fail."""
+LOOK_EVERY = 0.002
 
 
 def outcome_of(call: Callable[[], Any]) -> Any:
@@ -32,17 +33,38 @@ def waiting() -> int:
         cursor.execute("SELECT pg_stat_clear_snapshot()")  # what a transaction saw once it would see for ever
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            " AND backend_type = 'client backend'"
         )
         return int(cursor.fetchone()[0])
 
 
 def until_waiting(number: int) -> None:
     pause = Event()
-    for _ in range(2500):
+    for _ in range(round(PATIENCE / LOOK_EVERY)):  # by counting, since a test may have stopped the clock
         if waiting() == number:
             return
-        pause.wait(0.002)
+        pause.wait(LOOK_EVERY)
     raise AssertionError(f"{number} sessions should be waiting by now")
+
+
+def sessions() -> set[int]:
+    """The sessions of clients in this database: a killed program's goes on until it has done what it was told last."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+        )
+        return {pid for (pid,) in cursor.fetchall()}
+
+
+def until_gone(before: set[int]) -> None:
+    """Wait until no session is left but those that were there before."""
+    pause = Event()
+    for _ in range(round(PATIENCE / LOOK_EVERY)):
+        if sessions() <= before:
+            return
+        pause.wait(LOOK_EVERY)
+    raise AssertionError("the sessions of what ended should be gone by now")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from complaints.models import Complaint, Draft, Handling, InternalLine, Message
 from complaints.services import cancel, leave_message
 from complaints.signed_out import SESSION_KEY
 from complaints.tests.factories import consumer_actor, handle_at, make_picture, member_actor, moment
-from complaints.tests.pages import Shop, browser, make_shop, member, picture, text_of
+from complaints.tests.pages import Shop, browser, make_shop, member, patient_presence, picture, text_of
 from complaints.workspace.canned import CannedInput, save_canned
 from complaints.workspace.typed import joined
 from evidence.models import Evidence
@@ -482,6 +482,7 @@ def siblings(response) -> list[str]:
 
 
 def test_another_member_on_the_page_is_seen(shop, complaint):
+    patient_presence()
     now = timezone.now()
     colleague = member(shop, Grant.VIEW, Grant.HANDLE)
     colleague.first_name = "Li Lei"

@@ -14,6 +14,7 @@ from django.db import connection
 from complaints.models import Complaint, Method
 from complaints.tests.factories import make_platform, make_program, moment
 from complaints.tests.importing import HEADER, bad_rows, row, run_import
+from complaints.tests.racing import sessions, until_gone
 from merchants.models import MiniProgram
 
 pytestmark = pytest.mark.django_db
@@ -339,6 +340,7 @@ def test_a_merchant_is_not_made_for_a_row_that_is_refused(file):
 def test_killed_in_the_middle_and_run_again_it_ends_the_same(program, file):
     count = 6000
     file.write_text(HEADER + "".join(row(program, f"T{number}") for number in range(count)))
+    before = sessions()
     process = subprocess.Popen(
         [sys.executable, "manage.py", "import_complaints", str(file), "--batch", "100"],
         cwd=settings.BASE_DIR,
@@ -346,11 +348,12 @@ def test_killed_in_the_middle_and_run_again_it_ends_the_same(program, file):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while Complaint.objects.count() < 500 and time.monotonic() < limit:
         time.sleep(0.02)
     process.kill()
     process.wait()
+    until_gone(before)
     landed = Complaint.objects.count()
     assert 500 <= landed < count
     assert landed % 100 == 0

@@ -167,7 +167,7 @@ def test_the_same_upstream_ids_in_two_transactions_at_once_are_the_same_complain
     def load(numbers: list[int]) -> dict[str, int]:
         try:
             filings = [make_filing(program, upstream_id=f"U-{number}") for number in numbers]
-            gate.wait(timeout=10)
+            gate.wait(timeout=60)
             with transaction.atomic():
                 outcomes = file_all(program, *filings)
             return {each.complaint.upstream_id: each.complaint.pk for each in outcomes if isinstance(each, Filed)}

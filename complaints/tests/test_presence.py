@@ -8,6 +8,7 @@ import redis
 
 from common.actors import Actor, ActorKind
 from complaints.tests.factories import moment
+from complaints.tests.pages import patient_presence
 from complaints.workspace import presence
 from complaints.workspace.presence import Onlooker, look
 
@@ -26,6 +27,7 @@ def a_member(name: str) -> Actor:
 def _fresh(monkeypatch):
     monkeypatch.setattr(presence._store, "failed_at", None)
     presence._redis.cache_clear()
+    patient_presence()
     yield
     presence._redis.cache_clear()
 

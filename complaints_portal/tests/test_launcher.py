@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from common.tests.ports import port_of_nobody
 from complaints_portal import embedded, launcher, processes, sandboxed, supervisor
 from complaints_portal.place import CannotStart
 from refunds.sandbox.testing import running
@@ -33,9 +34,8 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture
 def port() -> int:
-    """Return a port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """Return a port that is free, and stays so until the portal listens."""
+    return port_of_nobody()
 
 
 def silent() -> supervisor.Console:
@@ -214,14 +214,14 @@ def shell(script: str) -> list[str]:
 def test_lines_are_shown_behind_the_name_of_their_program(data_dir: Path) -> None:
     scene = Scene(data_dir)
     with pytest.raises(KeyboardInterrupt):
-        scene.play({"web": shell("printf 'up\\nhalf'; exec sleep 60")}, until=lambda: "web    | up" in scene.lines)
+        scene.play({"web": shell("printf 'up\\nhalf'; exec sleep 600")}, until=lambda: "web    | up" in scene.lines)
     assert scene.lines == ["web    | up", "web    | half"]
 
 
 def test_a_killed_program_is_started_again(data_dir: Path) -> None:
     scene = Scene(data_dir)
     once = data_dir / "killed"
-    script = f"echo up; test -e {once} && exec sleep 60; touch {once}; kill -9 $$"
+    script = f"echo up; test -e {once} && exec sleep 600; touch {once}; kill -9 $$"
     with pytest.raises(KeyboardInterrupt):
         scene.play({"worker": shell(script)}, until=lambda: scene.lines.count("worker | up") == 2)
     assert scene.lines[1] == "portal | worker was killed by SIGKILL; it is started again."
@@ -230,7 +230,7 @@ def test_a_killed_program_is_started_again(data_dir: Path) -> None:
 def test_the_orphans_of_a_killed_program_go_before_it_is_started_again(data_dir: Path) -> None:
     scene = Scene(data_dir)
     orphan = data_dir / "orphan"
-    script = f"echo up; test -e {orphan} && exec sleep 60; sleep 60 & echo $! > {orphan}; kill -9 $$"
+    script = f"echo up; test -e {orphan} && exec sleep 600; sleep 60 & echo $! > {orphan}; kill -9 $$"
     with pytest.raises(KeyboardInterrupt):
         scene.play({"web": shell(script)}, until=lambda: scene.lines.count("web    | up") == 2 and not runs(orphan))
     assert scene.lines[1] == "portal | web was killed by SIGKILL; it is started again."
@@ -243,7 +243,7 @@ def runs(pid_file: Path) -> bool:
 def test_a_program_that_dies_too_often_ends_everything(data_dir: Path) -> None:
     scene = Scene(data_dir)
     with pytest.raises(supervisor.GaveUp, match="web ended with status 3, for the 6th time in a minute"):
-        scene.play({"web": shell("echo broken; exit 3"), "beat": shell("exec sleep 60")}, until=lambda: False)
+        scene.play({"web": shell("echo broken; exit 3"), "beat": shell("exec sleep 600")}, until=lambda: False)
     assert scene.lines.count("web    | broken") == 6
     assert left_of(data_dir) == []
 
@@ -260,8 +260,8 @@ def test_a_program_that_ignores_every_wish_is_killed_with_its_children(
 
 
 def test_only_the_children_of_this_data_directorys_launcher_are_stopped(data_dir: Path) -> None:
-    stranger = supervisor.start("web", ["sleep", "60"], data_dir / "other")
-    ours = supervisor.start("web", ["sleep", "60"], data_dir)
+    stranger = supervisor.start("web", ["sleep", "600"], data_dir / "other")
+    ours = supervisor.start("web", ["sleep", "600"], data_dir)
     is_there = processes.has_in_environment(f"{supervisor.MARK}={data_dir}")
     with stranger, ours:
         assert any(is_there(ours.pid) for _look in range(100_000))  # a busy machine shows it a moment later
@@ -278,7 +278,7 @@ def left_of(data_dir: Path) -> list[int]:
 # All of it, with the real programs.
 
 
-HANGING = 180
+HANGING = 600
 """Seconds after which a launcher that says nothing more is killed, so that the test fails and does not hang."""
 
 
@@ -331,7 +331,7 @@ def test_the_portal_starts_after_a_launcher_was_killed_half_way_and_stops_when_a
         again.wait_for("The portal answers at")
         again.process.terminate()
         again.wait_for("Stopped. The data is kept")
-        assert again.process.wait(timeout=10) == 0
+        assert again.process.wait(timeout=60) == 0
     assert embedded.find_running(data_dir) is None
     assert sandboxed.find(data_dir) == {}
     assert left_of(data_dir) == []

@@ -75,7 +75,7 @@ def envelopes(settings):
 
 def events(envelopes):
     """Every event that came, and that nothing but events did."""
-    sentry_sdk.flush(timeout=5)
+    sentry_sdk.flush(timeout=60)
     found = []
     for envelope in envelopes:
         lines = envelope.split(b"\n")

@@ -399,7 +399,7 @@ def test_whoever_may_only_see_sees_all_and_changes_nothing(chen, auditor, two_is
     file_many(3)
     propose(chen, "extension", SPAN)
     propose(chen, "amnesty", {"run": run.pk})
-    before = dues(), list(Penalty.objects.values_list("status")), OpsLine.objects.count()
+    before = dues(), list(Penalty.objects.order_by("pk").values_list("status")), OpsLine.objects.count()
     for noun, made in (("extension", Extension.objects.get()), ("amnesty", Amnesty.objects.get())):
         text = text_of(get(auditor, noun, made.pk, clock=NOW))
         assert "You may look, but not change anything here" in text
@@ -409,7 +409,7 @@ def test_whoever_may_only_see_sees_all_and_changes_nothing(chen, auditor, two_is
         assert post(auditor, f"{noun}_new", clock=NOW, **SPAN, run=run.pk, reason=REASON).status_code == 403
         made.refresh_from_db()
         assert made.status == "proposed"
-    assert (dues(), list(Penalty.objects.values_list("status")), OpsLine.objects.count()) == before
+    assert (dues(), list(Penalty.objects.order_by("pk").values_list("status")), OpsLine.objects.count()) == before
 
 
 def test_what_does_not_exist_is_not_found(chen):

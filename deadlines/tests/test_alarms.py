@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from freezegun import freeze_time
 
 from appeals.tests.seeded import seed
+from common.tests.ports import port_of_nobody
 from complaints.tests.factories import make_member, make_program, make_user, moment
 from complaints.tests.racing import collide, outcome_of
 from deadlines import alarm_mails, alarms
@@ -23,7 +24,6 @@ from deadlines.sweeping import registered_kinds
 from deadlines.tests.ops import make_ops, ops
 from deadlines.tests.standing_still import due, swept
 from merchants.tests.people import smtp_server
-from merchants.tests.test_mailing import closed_port
 
 pytestmark = pytest.mark.django_db
 
@@ -257,7 +257,7 @@ class TestAMailServerThatIsAway:
     def test_it_is_asked_ever_less_often_and_nothing_is_lost(self, wang, smtp):
         swept(NOON)
         watch_at(LATE)
-        smtp.EMAIL_PORT = closed_port()
+        smtp.EMAIL_PORT = port_of_nobody()
         assert send_at(LATE) == 0
         assert send_at("2026-03-10T12:03:59.999999+08:00") == 0
         assert set(AlarmLetter.objects.values_list("failures", "due_at")) == {(1, moment("2026-03-10T12:04+08:00"))}
@@ -275,7 +275,7 @@ class TestAMailServerThatIsAway:
         swept(NOON)
         watch_at(LATE)
         AlarmLetter.objects.update(failures=300)
-        smtp.EMAIL_PORT = closed_port()
+        smtp.EMAIL_PORT = port_of_nobody()
         send_at(LATE)
         assert set(AlarmLetter.objects.values_list("failures", "due_at")) == {(301, moment("2026-03-10T12:13+08:00"))}
 
@@ -283,7 +283,7 @@ class TestAMailServerThatIsAway:
         swept(NOON)
         watch_at(LATE)
         AlarmLetter.objects.update(failures=alarm_mails.TRIES - 1)
-        smtp.EMAIL_PORT = closed_port()
+        smtp.EMAIL_PORT = port_of_nobody()
         send_at(LATE)
         assert not AlarmLetter.objects.filter(due_at__isnull=False).exists()
         assert all(each.outcome.startswith("given up: ") for each in AlarmLetter.objects.all())
@@ -291,7 +291,7 @@ class TestAMailServerThatIsAway:
     def test_what_ended_before_it_could_be_told_is_told_once_as_ended(self, wang, smtp):
         swept(NOON)
         watch_at(LATE)
-        smtp.EMAIL_PORT = closed_port()
+        smtp.EMAIL_PORT = port_of_nobody()
         send_at(LATE)
         swept("2026-03-10T12:03:10+08:00")
         watch_at("2026-03-10T12:03:20+08:00")
@@ -370,7 +370,7 @@ class TestTheCommand:
     def test_json_for_programs_and_mails_that_are_held_are_named(self, wang, smtp):
         swept(NOON, "handle")
         swept("2026-03-10T12:02+08:00", *everything_but("handle"))
-        smtp.EMAIL_PORT = closed_port()
+        smtp.EMAIL_PORT = port_of_nobody()
         out, err = StringIO(), StringIO()
         with freeze_time(LATE), pytest.raises(CommandError):
             call_command("watch", "--json", stdout=out, stderr=err)

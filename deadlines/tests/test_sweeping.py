@@ -184,14 +184,14 @@ def test_a_row_behind_a_lock_that_is_not_given_back_is_stepped_over_and_is_no_fa
             with transaction.atomic():
                 issue_by_hand(complaints[1])
                 held.set()
-                assert released.wait(timeout=20)
+                assert released.wait(timeout=60)
                 transaction.set_rollback(True)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         holding = pool.submit(hold)
-        assert held.wait(timeout=10)
+        assert held.wait(timeout=60)
         report = sweep()
         released.set()
         holding.result()

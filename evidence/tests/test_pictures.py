@@ -301,7 +301,7 @@ def test_refusing_a_bomb_costs_less_than_20_mb_and_decoding_it_would_cost_more(t
     def kilobytes(how: str) -> int:
         command = [sys.executable, "-c", MEASURE, str(tmp_path / "bomb.png"), how]
         return int(
-            subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout.splitlines()[-1]
+            subprocess.run(command, capture_output=True, check=True, text=True, timeout=300).stdout.splitlines()[-1]
         )
 
     assert kilobytes("with the limit") < 20_000
@@ -343,5 +343,5 @@ def test_pictures_are_decoded_one_at_a_time() -> None:
         worker.start()
         worker.join(0.1)
         assert not done
-    worker.join(10)
+    worker.join(60)
     assert len(done) == 1

@@ -1,12 +1,12 @@
 """Mails of invitations go through a real SMTP server on a real socket; one that is away loses nothing."""
 
 import re
-import socket
 from datetime import timedelta
 
 import pytest
 from django.conf import settings as django_settings
 
+from common.tests.ports import port_of_nobody
 from complaints.tests.factories import make_user, moment
 from merchants.mailing import send_invitations
 from merchants.models import Grant, Invitation
@@ -28,12 +28,6 @@ def smtp(settings):
     settings.PUBLIC_URL = "https://portal.example.com/"
     settings.DEFAULT_FROM_EMAIL = "Complaints portal <portal@example.com>"
     return settings
-
-
-def closed_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def send(at):
@@ -95,7 +89,7 @@ def test_a_name_cannot_add_a_header(smtp):
 def test_a_server_that_is_down_loses_nothing_and_is_asked_ever_less_often(smtp):
     merchant, wang = make_team()
     invitation = invited(merchant, wang)
-    smtp.EMAIL_PORT = closed_port()
+    smtp.EMAIL_PORT = port_of_nobody()
     assert send(INVITED) == 0
     invitation.refresh_from_db()
     assert (invitation.mail_failures, invitation.mail_at) == (1, moment("2026-11-02T10:02+08:00"))
@@ -116,7 +110,7 @@ def test_a_server_that_is_down_loses_nothing_and_is_asked_ever_less_often(smtp):
 def test_after_eight_tries_it_is_given_up_until_somebody_sends_it_again(smtp):
     merchant, wang = make_team()
     invitation = invited(merchant, wang)
-    smtp.EMAIL_PORT = closed_port()
+    smtp.EMAIL_PORT = port_of_nobody()
     for _try in range(8):
         invitation.refresh_from_db()
         send(invitation.mail_at)
@@ -133,7 +127,7 @@ def test_a_run_gives_up_early_on_a_server_that_is_away(smtp):
     merchant, wang = make_team()
     for number in range(5):
         invited(merchant, wang, email=f"li{number}@example.com")
-    smtp.EMAIL_PORT = closed_port()
+    smtp.EMAIL_PORT = port_of_nobody()
     assert send(INVITED) == 0
     assert Invitation.objects.filter(mail_failures=1).count() == 3
 

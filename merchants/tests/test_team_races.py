@@ -3,60 +3,27 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier, Event
+from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
-from django.utils.translation import override
 
-from common.errors import IllegalMove, NotAllowed, PortalError
+from common.errors import IllegalMove, NotAllowed
+from complaints.tests import racing
 from complaints.tests.factories import make_user
+from complaints.tests.racing import PATIENCE, outcome_of
 from merchants import team
 from merchants.models import Invitation, Membership, Merchant
 from merchants.tests.people import INVITED, acting, invited, make_person, make_team, place_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PATIENCE = 30
 ROUNDS = 10
 
 
-def outcome_of(call: Callable[[], Any]) -> Any:
-    """Call a verb on a connection of its own; return what it returned, or what it refused with."""
-    try:
-        with override("en"):
-            return call()
-    except (PortalError, IntegrityError) as refusal:
-        return refusal
-    finally:
-        connection.close()
-
-
-def until_waiting(number: int) -> None:
-    pause = Event()
-    for _ in range(2500):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-            if cursor.fetchone()[0] == number:
-                return
-        pause.wait(0.002)
-    raise AssertionError(f"{number} sessions should be waiting by now")
-
-
 def collide(merchant: Merchant, *calls: Callable[[], Any]) -> list[Any]:
-    """Hold the merchant until every call waits for it, then let go: the calls meet in every round, not by luck."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        with transaction.atomic():
-            Merchant.objects.select_for_update().get(pk=merchant.pk)
-            futures = []
-            for number, call in enumerate(calls, 1):
-                futures.append(pool.submit(outcome_of, call))
-                until_waiting(number)
-        return [future.result(timeout=PATIENCE) for future in futures]
+    """Hold the merchant until every call waits for it, then let go."""
+    return racing.collide(Merchant.objects.filter(pk=merchant.pk), *calls)
 
 
 def removals() -> tuple[Merchant, list[Callable[[], Any]]]:

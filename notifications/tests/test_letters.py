@@ -9,12 +9,12 @@ from django.db import transaction
 from django.utils import translation
 
 from appeals.tests.making import make_reviewer, penalty_issued, staff
+from common.tests.ports import port_of_nobody
 from complaints.services import cancel
 from complaints.tests.factories import handle_at, moment, platform_actor
 from complaints.tests.racing import outcome_of
 from merchants.models import Grant, Membership
 from merchants.tests.people import smtp_server
-from merchants.tests.test_mailing import closed_port
 from notifications import letters
 from notifications.letters import send_letters, trouble_of
 from notifications.models import Letter, Notice
@@ -265,7 +265,7 @@ class TestTroubles:
     def test_a_server_that_is_down_loses_nothing_and_is_asked_ever_less_often_up_to_hourly(self, house, smtp):
         happens(house, NOW)
         tell_at(NOW)
-        smtp.EMAIL_PORT = closed_port()
+        smtp.EMAIL_PORT = port_of_nobody()
         at, waits = moment(NOW), []
         for _try in range(9):
             assert send_at(at) == 0
@@ -286,7 +286,7 @@ class TestTroubles:
         happens(house, NOW)
         tell_at(NOW)
         Letter.objects.update(failures=124)
-        smtp.EMAIL_PORT = closed_port()
+        smtp.EMAIL_PORT = port_of_nobody()
         send_at(NOW)
         letter = Letter.objects.get()
         assert letter.due_at is None
@@ -297,7 +297,7 @@ class TestTroubles:
             chosen(house.member(f"Li{number}"), house.merchant)
         happens(house, NOW)
         tell_at(NOW)
-        smtp.EMAIL_PORT = closed_port()
+        smtp.EMAIL_PORT = port_of_nobody()
         send_at(NOW)
         assert Letter.objects.filter(failures=1).count() == 3
 

@@ -52,7 +52,7 @@ def held_open(work: Callable[[], object]) -> Iterator[Callable[[], None]]:
             with transaction.atomic():
                 work()
                 done.set()
-                assert let_go.wait(timeout=10)
+                assert let_go.wait(timeout=60)
         finally:
             connection.close()
 
@@ -61,10 +61,10 @@ def held_open(work: Callable[[], object]) -> Iterator[Callable[[], None]]:
 
         def commit() -> None:
             let_go.set()
-            running.result(timeout=10)
+            running.result(timeout=60)
 
         try:
-            assert done.wait(timeout=10)
+            assert done.wait(timeout=60)
             yield commit
         finally:
             let_go.set()
@@ -175,7 +175,7 @@ def busy_elsewhere() -> Iterator[None]:
             yield
         finally:
             enough.set()
-        assert all(writer.result(timeout=30) for writer in writers)
+        assert all(writer.result(timeout=60) for writer in writers)
 
 
 @pytest.mark.django_db(transaction=True)

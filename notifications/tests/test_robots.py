@@ -216,7 +216,7 @@ class TestTroubles:
 
     def test_nobody_there_and_no_answer_in_time(self, house, server, settings, monkeypatch):
         robot = added(house, server)
-        monkeypatch.setattr(chat, "_http", PoolManager(retries=False, timeout=0.2))
+        monkeypatch.setattr(chat, "_http", PoolManager(retries=False, timeout=30))
         settings.ROBOT_HOSTS = ["http://127.0.0.1:9"]
         Robot.objects.update(url="http://127.0.0.1:9/hook/secret-token")
         robot.refresh_from_db()

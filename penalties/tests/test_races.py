@@ -1,5 +1,6 @@
 """Races, with real connections: each beside a control that shows what happens without the guard."""
 
+import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +32,7 @@ def at_once(*works: Callable[[], Any]) -> list[Any]:
     def run(work: Callable[[], Any]) -> Any:
         try:
             connection.ensure_connection()
-            gate.wait(timeout=10)
+            gate.wait(timeout=60)
             return work()
         finally:
             connection.close()
@@ -48,14 +49,26 @@ def test_many_sweeps_at_once_penalise_each_complaint_once():
     program = make_program()
     for number in range(400):
         file_at(moment(FILED) - timedelta(seconds=number), program)
-    acted = at_once(*[lambda: sweep(batch=20)] * 4)
+    all_have_begun = threading.Barrier(4)
+
+    def sweep_with_the_others() -> int:
+        batches = itertools.count()
+
+        def wait_after_the_first_batch() -> bool:
+            if next(batches) == 1:
+                all_have_begun.wait(timeout=60)
+            return False
+
+        return sweep(batch=20, is_over=wait_after_the_first_batch)
+
+    acted = at_once(*[sweep_with_the_others] * 4)
     assert sum(acted) == 400
     assert Penalty.objects.count() == 400
     assert Penalty.objects.values("complaint").distinct().count() == 400
     assert HistoryLine.objects.filter(verb="issue").count() == 400
     assert Event.objects.filter(name="penalty.issued").count() == 400
     assert Deadline.objects.filter(kind="appeal").count() == 400
-    assert sum(count > 0 for count in acted) > 1, f"one sweep did all the work, so nothing raced: {acted}"
+    assert all(acted), f"a sweep did nothing, so it did not race: {acted}"
 
 
 def test_control_sweeps_that_read_and_then_write_penalise_twice():
@@ -69,7 +82,7 @@ def test_control_sweeps_that_read_and_then_write_penalise_twice():
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT id FROM scratch_due")
             due = cursor.fetchall()
-            read.wait(timeout=10)
+            read.wait(timeout=60)
             cursor.executemany("INSERT INTO scratch_penalty VALUES (%s)", due)
             cursor.execute("DELETE FROM scratch_due")
 
@@ -92,10 +105,10 @@ def test_a_sweep_steps_over_a_clock_that_a_verb_is_stopping():
         with transaction.atomic():
             assert stop_clock(Deadline.Kind.HANDLE, complaint.pk, now=DUE)
             stopped.set()
-            assert swept.wait(timeout=10)
+            assert swept.wait(timeout=60)
 
     def sweep_meanwhile() -> None:
-        assert stopped.wait(timeout=10)
+        assert stopped.wait(timeout=60)
         report = run_sweep("handle", cut_off=JUST_AFTER, issued_at=JUST_AFTER, ran_by="test")
         acted.append(report)
         swept.set()

@@ -54,7 +54,7 @@ class Control:
 
     def press(self, pay_address: str, action: str = "pay") -> str:
         """Open the page of a payment, press `pay` or `cancel`, and return the address to which it leads."""
-        with self._opener.open(pay_address, timeout=10) as page:
+        with self._opener.open(pay_address, timeout=60) as page:
             text = page.read().decode()
         fields = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)">', text)}
         if "token" not in fields:
@@ -62,7 +62,7 @@ class Control:
             raise AssertionError(f"There is nothing to press: {' '.join(words.split())[:400]}")
         form = urlencode(fields | {"action": action}).encode()
         try:
-            with self._opener.open(f"{self.address}/sandbox/pay", data=form, timeout=10):
+            with self._opener.open(f"{self.address}/sandbox/pay", data=form, timeout=60):
                 return ""
         except HTTPError as answer:
             answer.close()
@@ -73,6 +73,6 @@ class Control:
         request = Request(  # noqa: S310 (the sandbox's own address)
             f"{self.address}{path}", data=body, method=verb, headers={"Content-Type": "application/json"}
         )
-        with self._opener.open(request, timeout=10) as answer:
+        with self._opener.open(request, timeout=60) as answer:
             found: dict[str, Any] = json.load(answer)
         return found

@@ -45,7 +45,7 @@ def running(directory: Path) -> Iterator[RunningSandbox]:
         yield RunningSandbox(server)
 
 
-def settings_for(sandbox: RunningSandbox, *, timeout: float = 2) -> dict[str, object]:
+def settings_for(sandbox: RunningSandbox, *, timeout: float = 15) -> dict[str, object]:
     """Return the settings of a portal that uses this sandbox."""
     found: dict[str, object] = {
         "REFUND_GATEWAY": GATEWAY,

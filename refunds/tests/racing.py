@@ -2,26 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Barrier
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
-from django.utils.translation import override
+from django.db import connection
 
-from common.errors import PortalError
+from complaints.tests.racing import PATIENCE, collide, outcome_of
 
-PATIENCE = 30
-
-
-def outcome_of(call: Callable[[], Any]) -> Any:
-    """Call on a connection of its own; return what it returned, or what it refused with."""
-    try:
-        with override("en"):
-            return call()
-    except (PortalError, IntegrityError) as refusal:
-        return refusal
-    finally:
-        connection.close()
+__all__ = ["PATIENCE", "at_once", "collide", "meeting", "split_outcomes"]
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
@@ -35,37 +23,6 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(let_go, calls))
-
-
-def waiting() -> int:
-    """How many sessions wait for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # what a transaction saw once it would see for ever
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        return int(cursor.fetchone()[0])
-
-
-def until_waiting(number: int) -> None:
-    pause = Event()
-    for _ in range(2500):
-        if waiting() == number:
-            return
-        pause.wait(0.002)
-    raise AssertionError(f"{number} sessions should be waiting by now")
-
-
-def collide(rows: Any, *calls: Callable[[], Any]) -> list[Any]:
-    """Hold the rows until every call waits for them, then let go: the calls meet in every round, not by luck."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        with transaction.atomic():
-            assert list(rows.select_for_update())
-            futures = []
-            for number, call in enumerate(calls, 1):
-                futures.append(pool.submit(outcome_of, call))
-                until_waiting(number)
-        return [future.result(timeout=PATIENCE) for future in futures]
 
 
 def meeting(function: Callable[..., Any], number: int = 2) -> Callable[..., Any]:

@@ -267,16 +267,24 @@ def test_of_a_refund_at_the_last_moment_and_the_sweep_exactly_one_wins(monkeypat
     fund_at(FILED, program.merchant, "100000.00")
     outcomes = []
     for number in range(ROUNDS * 3):
-        case, at_the_clock = half_case(program), Barrier(2)
+        case = half_case(program)
+        who = ("the refund", "the sweep", "whoever comes")[number % 3]
+        course = {"who": who, "gate": Barrier(2), "stopped": Event(), "swept": Event()}
 
-        def stop(*arguments, lead=number % 3, gate=at_the_clock, **options):
-            gate.wait(PATIENCE)
-            Event().wait(lead * 0.01)  # the sweep is a little ahead in some rounds
-            return stop_clock(*arguments, **options)
+        def stop(*arguments, course=course, **options):
+            course["gate"].wait(PATIENCE)
+            if course["who"] == "the sweep":
+                course["swept"].wait(PATIENCE)
+            found = stop_clock(*arguments, **options)
+            course["stopped"].set()
+            return found
 
-        def sweeping(gate=at_the_clock) -> None:
-            gate.wait(PATIENCE)
+        def sweeping(course=course) -> None:
+            course["gate"].wait(PATIENCE)
+            if course["who"] == "the refund":
+                course["stopped"].wait(PATIENCE)
             sweep("refund", JUST_AFTER)
+            course["swept"].set()
 
         monkeypatch.setattr(cases, "stop_clock", stop)
         made, _ = at_once(from_fund(case, 1, "50.00", REFUND_BY), sweeping)

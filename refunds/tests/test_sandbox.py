@@ -23,6 +23,7 @@ from Cryptodome.Signature import pkcs1_15
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
+from common.tests.ports import port_of_nobody
 from refunds.gateways import Outcome, RefundOrder
 from refunds.gateways.alipay import AlipayGateway
 from refunds.sandbox.books import Books, Refusal
@@ -62,7 +63,7 @@ def send(sandbox, given, *, in_body=("biz_content",), verb="POST"):
     """Send parameters, some in the address and some in the body, and return the body of the answer as it came."""
     query = urlencode({name: value for name, value in given.items() if name not in in_body})
     body = urlencode({name: value for name, value in given.items() if name in in_body}).encode()
-    with closing(http.client.HTTPConnection(urlsplit(sandbox.address).netloc, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection(urlsplit(sandbox.address).netloc, timeout=60)) as connection:
         headers = {"Content-Type": "application/x-www-form-urlencoded;charset=utf-8"}
         connection.request(verb, f"/gateway.do?{query}", body if verb == "POST" else None, headers)
         answer = connection.getresponse()
@@ -290,6 +291,7 @@ def program(directory: Path) -> Iterator[tuple[subprocess.Popen[str], Control]]:
 def test_a_kill_loses_nothing_and_counts_nothing_twice(tmp_path, settings):
     home = Home(tmp_path)
     order = RefundOrder(trade_no=TRADE, request_no="R-1", amount=Decimal("33.33"))
+    (tmp_path / "port").write_text(str(port_of_nobody()))  # nobody takes it while the sandbox is away
     with program(tmp_path) as (process, control):
         address = control.address
         for name, value in home.variables(address).items():
@@ -371,7 +373,7 @@ def test_the_port_of_the_last_time_is_taken_again_if_it_is_free(sandbox, tmp_pat
 
 def call(sandbox, verb, path, body=None, **headers):
     """Send a plain HTTP request and return its status and its body."""
-    connection = http.client.HTTPConnection(urlsplit(sandbox.address).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(sandbox.address).netloc, timeout=60)
     with closing(connection):
         connection.request(verb, path, body=body, headers=headers)
         answer = connection.getresponse()
