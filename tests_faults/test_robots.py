@@ -30,7 +30,7 @@ GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"code":0,"msg":"success"}
 PATIENCE = 0.3
 """Seconds that the portal waits for a robot in these tests, instead of three."""
 DRIPS = 200
-"""Bytes that the slowest of them sends, one in each half of the patience, as long as somebody listens: half a minute."""
+"""Bytes that the slowest sends, one in each half of the patience, as long as somebody listens: half a minute."""
 HELD = threading.Event()
 """Set when somebody listened to all of them."""
 
