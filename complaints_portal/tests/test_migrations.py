@@ -1,5 +1,7 @@
 """Migrations let people work: an index of a table that has rows is built beside them."""
 
+from typing import Any
+
 import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import NotSupportedError, connection, models
@@ -49,7 +51,10 @@ class TestAnIndexBeside:
             cursor.execute("CREATE TABLE common_thing (id bigint PRIMARY KEY, place integer)")
             cursor.execute("INSERT INTO common_thing VALUES (1, 5), (2, 5)")
         before, after = ProjectState(), ProjectState()
-        fields = [("id", models.BigIntegerField(primary_key=True)), ("place", models.IntegerField())]
+        fields: list[tuple[str, models.Field[Any, Any]]] = [
+            ("id", models.BigIntegerField(primary_key=True)),
+            ("place", models.IntegerField()),
+        ]
         for state in (before, after):
             state.add_model(ModelState("common", "Thing", fields))
         yield before, after
