@@ -124,7 +124,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).setdefault("application_name", "c
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "common.resting_cache.RestingCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "portal",
         # A page must not wait for a dead cache: a redis-py command would retry for four seconds by default.

@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 REPEAT_EVERY = timedelta(hours=6)
 """While an alarm lasts, ops are told again so often."""
 
+WELL_FOR = timedelta(minutes=5)
+"""An alarm ends once every look for so long found its kind on time: one that hovers at the edge is told of once."""
+
 WATCH = "sweeps"
 PERMISSIONS_OF = "django.contrib.auth.backends.ModelBackend"
 Occasion = AlarmLetter.Occasion
@@ -56,7 +59,7 @@ def recipients() -> dict[str, str]:
 
 @transaction.atomic
 def watch_sweeps(*, now: datetime) -> Watched:
-    """Open an alarm for each kind that is late, end those of kinds that are well again, and write the mails.
+    """Open an alarm for each kind that is late, end those of kinds that stayed well, and write the mails.
 
     Does nothing when somebody watched at this very moment, or a little later.
     """
@@ -66,10 +69,9 @@ def watch_sweeps(*, now: datetime) -> Watched:
     late = {standing.kind: standing.late for standing in standings(now=now) if _is_late(standing, watch, now)}
     lasting = {alarm.kind: alarm for alarm in open_alarms()}
     begun = _begin({kind: why for kind, why in late.items() if why and kind not in lasting}, now=now)
-    ended = [alarm for kind, alarm in lasting.items() if kind not in late]
+    ended = _end([alarm for kind, alarm in lasting.items() if kind not in late], now=now)
     repeated = [alarm for kind, alarm in lasting.items() if kind in late and now - alarm.told_at >= REPEAT_EVERY]
     _note_why(lasting.values(), late)
-    SweepAlarm.objects.filter(pk__in=[alarm.pk for alarm in ended]).update(ended_at=now)
     SweepAlarm.objects.filter(pk__in=[alarm.pk for alarm in repeated]).update(told_at=now)
     _write(((Occasion.BEGUN, begun), (Occasion.LASTS, repeated), (Occasion.ENDED, ended)), now=now)
     watched = Watched(*([alarm.kind for alarm in alarms] for alarms in (begun, repeated, ended)))
@@ -114,13 +116,25 @@ def _begin(late: dict[str, Lateness], *, now: datetime) -> list[SweepAlarm]:
     return list(SweepAlarm.objects.filter(pk__in=opened).order_by("pk"))
 
 
+def _end(well: list[SweepAlarm], *, now: datetime) -> list[SweepAlarm]:
+    """Note since when these kinds are on time again, and end and return the alarms of those that stayed so."""
+    for alarm in well:
+        if alarm.well_since is None or alarm.well_since > now:  # by a clock that was wrong
+            alarm.well_since = now
+        if now - alarm.well_since >= WELL_FOR:
+            alarm.ended_at = alarm.well_since
+    SweepAlarm.objects.bulk_update(well, ["well_since", "ended_at"])
+    return [alarm for alarm in well if alarm.ended_at]
+
+
 def _note_why(alarms: Iterable[SweepAlarm], late: dict[str, Lateness | None]) -> None:
-    """Write down why a kind is late now, where that changed: it was silent, and somebody paused it."""
-    changed = [alarm for alarm in alarms if late.get(alarm.kind) not in (None, alarm.why)]
+    """Write down why a kind is late now, where that changed: it was silent, and somebody paused it; or it was well."""
+    late_ones = [alarm for alarm in alarms if late.get(alarm.kind) is not None]
+    changed = [alarm for alarm in late_ones if alarm.well_since or late[alarm.kind] != alarm.why]
     for alarm in changed:
-        alarm.why = str(late[alarm.kind])
+        alarm.why, alarm.well_since = str(late[alarm.kind]), None
     if changed:
-        SweepAlarm.objects.bulk_update(changed, ["why"])
+        SweepAlarm.objects.bulk_update(changed, ["why", "well_since"])
 
 
 def _write(told: Iterable[tuple[AlarmLetter.Occasion, list[SweepAlarm]]], *, now: datetime) -> None:

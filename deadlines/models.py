@@ -157,12 +157,16 @@ class SweepWatch(models.Model):
 
 
 class SweepAlarm(models.Model):
-    """That one kind of sweep was late, from when it was noticed until it was well again. One is open a kind."""
+    """That one kind of sweep was late, from when it was noticed until it was well again and stayed so.
+
+    One is open a kind. `well_since` is set while it is open and its kind was on time at the last look.
+    """
 
     kind = models.CharField(_("kind"), max_length=16, choices=Deadline.Kind.choices)
     why = models.CharField(_("why"), max_length=8, choices=Lateness.choices)
     began_at = models.DateTimeField(_("began at"))
     told_at = models.DateTimeField(_("ops were told at"))
+    well_since = models.DateTimeField(_("on time since"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
 
     class Meta:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.errors import BadInput
 from notifications.models import Robot
+from notifications.whole_answers import Pools
 
 Product = Robot.Product
 OFFICIAL: dict[str, tuple[str, ...]] = {
@@ -31,12 +32,10 @@ LARGEST: dict[str, int] = {Product.FEISHU.value: 18_000, Product.DINGTALK.value:
 """Bytes of the text of a message: Feishu and DingTalk take bodies of 20,000 bytes, WeCom texts of 2,048."""
 SIGNED = (Product.FEISHU.value, Product.DINGTALK.value)
 PATIENCE = 3.0
-"""Seconds for a connection, and for an answer."""
+"""Seconds for a connection, and for a whole answer."""
 ANSWER_LIMIT = 4096
 
-_http = urllib3.PoolManager(
-    num_pools=8, retries=False, timeout=urllib3.Timeout(connect=PATIENCE, read=PATIENCE), maxsize=2
-)
+_http = Pools(num_pools=8, retries=False, timeout=urllib3.Timeout(connect=PATIENCE, read=PATIENCE), maxsize=2)
 
 
 @dataclass(frozen=True, slots=True)

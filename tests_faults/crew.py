@@ -16,8 +16,10 @@ from django.conf import settings
 from django.db import connection
 
 from deadlines.models import Deadline, SweepRun
+from tests_faults.sizes import size
 
-PATIENCE = 60.0
+PATIENCE = size(60, 300)
+"""Seconds; at the whole sizes much else stands in the queue before a sweep."""
 QUICKLY = 0.001
 SIGN = "crew"
 """The name under which the database knows their sessions."""

@@ -3,33 +3,40 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
+from appeals.models import Appeal
+from appeals.services import claim
 from appeals.tests import test_races as appeals
+from appeals.tests.making import appeal_at, penalty_issued, staff
+from appeals.tests.seeded import seed
+from appeals.tests.test_desk import member_of
 from common.errors import PortalError
 from complaints.methods import HandlingInput
 from complaints.models import Complaint, Handling, HistoryLine, Method
 from complaints.services import cancel, handle
-from complaints.tests.calling import COMPLAINTS, Caller, platform_caller, sent
+from complaints.tests.calling import COMPLAINTS, platform_caller, sent
 from complaints.tests.factories import file_at, handle_at, make_program, member_actor, moment, platform_actor
 from complaints.tests.racing import outcome_of
 from deadlines.models import Deadline
 from deadlines.sweeping import run_sweep
 from deadlines.tests.publishing import publish_the_known_years
 from merchants.models import IdempotentRequest
-from merchants.tests.test_idempotency import in_parallel
 from notifications.models import Event
 from penalties.models import Penalty
 from tests_faults.conftest import Report
 from tests_faults.crew import Crew
+from tests_faults.crowd import Asked, ask_at_once, lock_table, portal, typed_by
 from tests_faults.sizes import size
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -171,39 +178,52 @@ def test_f9_without_the_lock_both_win(report: Report) -> None:
 PARALLEL = 50
 
 
-def post_at_once(text: str, documents: list[dict[str, Any]], key: str | None) -> list[Any]:
-    callers = [Caller(text, client=Client()) for _document in documents]
-    return in_parallel(len(documents), lambda index: callers[index].file(documents[index], key=key))
+@pytest.fixture(scope="module")
+def web(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """The address of a web server that works on fifty requests at once."""
+    with django_db_blocker.unblock(), portal(workers=1, threads=PARALLEL) as address:
+        yield address
 
 
-def test_f12_one_key_fifty_times_at_once_takes_effect_once(report: Report) -> None:
+def post_at_once(web: str, text: str, document: dict[str, Any], key: str | None, **options: Any) -> tuple[Any, int]:
+    headers = {"Authorization": f"Bearer {text}", "Content-Type": "application/json"}
+    headers |= {"Idempotency-Key": key} if key else {}
+    asked = Asked(COMPLAINTS, headers, json.dumps(document).encode())
+    return ask_at_once(web, [asked] * PARALLEL, **options)
+
+
+def test_f12_one_key_fifty_times_at_once_takes_effect_once(web: str, report: Report) -> None:
     rounds, program = size(1, 200), make_program()
     caller = platform_caller(program.platform)
-    outcomes = Counter[str]()
+    outcomes, met = Counter[str](), 0
     for number in range(1, rounds + 1):
-        answers = post_at_once(caller.text, [sent(program)] * PARALLEL, f"K-{number}")
+        answers, waited = post_at_once(
+            web, caller.text, sent(program), f"K-{number}", held=lambda: lock_table("merchants_idempotentrequest")
+        )
+        met = max(met, waited)
         assert Complaint.objects.count() == IdempotentRequest.objects.count() == number
-        originals = [each for each in answers if each.status_code == 201 and "Idempotent-Replayed" not in each]
+        originals = [each for each in answers if each.status == 201 and "Idempotent-Replayed" not in each.headers]
         assert len(originals) == 1
         for answer in answers:
-            assert answer.status_code in (201, 409)
-            assert answer.status_code == 409 or answer.content == originals[0].content
-            outcomes["refused for now" if answer.status_code == 409 else "answered"] += 1
+            assert answer.status in (201, 409)
+            assert answer.status == 409 or answer.text == originals[0].text
+            outcomes["refused for now" if answer.status == 409 else "answered"] += 1
         assert caller.file(sent(program, description="other"), key=f"K-{number}").status_code == 422
+    assert met > 1, "no request waited for another, so nothing raced"
     assert Deadline.objects.count() == HistoryLine.objects.count() == Event.objects.count() == rounds
     report.survived(
         "F12",
-        "one Idempotency-Key in parallel; another body",
+        "one Idempotency-Key in parallel, by HTTP; another body",
         size=f"{rounds} x {PARALLEL} requests",
-        landed=f"{PARALLEL} at once",
+        landed=f"{PARALLEL} connections, {met} waiting at once",
         result=f"{rounds} effects, {outcomes['answered'] - rounds:,} replays, "
         f"{outcomes['refused for now']:,} x 409, {rounds} x 422",
     )
 
 
-def test_f12_without_the_key_each_takes_effect(report: Report) -> None:
+def test_f12_without_the_key_each_takes_effect(web: str, report: Report) -> None:
     program = make_program()
-    post_at_once(platform_caller(program.platform).text, [sent(program)] * PARALLEL, None)
+    post_at_once(web, platform_caller(program.platform).text, sent(program), None)
     number = Complaint.objects.count()
     assert number == PARALLEL
     report.bitten("F12", "no key", size=f"{PARALLEL} requests", damage=f"{number} complaints for one")
@@ -233,19 +253,57 @@ def test_f12_killed_after_the_commit_the_same_request_gets_the_answer_that_was_l
     report.bitten("F12", "sent again without its key", size="1 request", damage="2 complaints for one")
 
 
-def test_f14_two_reviewers_decide_the_same_appeal(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    rounds = size(20, 500)
+def forms(appeal: Appeal, verb: str, reason: str, headers: dict[str, str], then: Asked | None = None) -> Asked:
+    words = urlencode({"reason_code": reason, "message": "I looked at it."}).encode()
+    return Asked(reverse("admin:appeals_appeal_act", args=[appeal.pk, verb]), headers, words, then)
+
+
+def test_f14_two_reviewers_decide_the_same_appeal(web: str, report: Report) -> None:
+    """Li claims a review and leaves it for hours; then Li rejects while Wang takes it over and approves, in many tabs.
+
+    In the first rounds each of them presses the button many times at once.
+    """
+    rounds, crowded = size(1, 500), size(1, 10)
     publish_the_known_years()
-    monkeypatch.setattr(appeals, "ROUNDS", rounds)
-    appeals.test_two_reviewers_at_once_make_one_decision_and_the_other_is_refused_by_name()
+    seed()
+    li, wang = member_of("reviewer", "Li"), member_of("reviewer", "Wang")
+    of_li, of_wang = typed_by(li), typed_by(wang)
+    winners, met, refused = Counter[str](), 0, 0
+    for number in range(rounds):
+        claimed = timezone.now() - timedelta(hours=4)
+        appeal = appeal_at(claimed, penalty_issued(claimed - timedelta(days=1)))
+        claim(appeal.pk, actor=staff(li), now=claimed)
+        rejects = forms(appeal, "reject", "not_solved", of_li)
+        approves = forms(appeal, "claim", "", of_wang, forms(appeal, "approve", "solved", of_wang))
+        pair = [rejects, approves] if number % 2 else [approves, rejects]
+        answers, waited = ask_at_once(
+            web,
+            pair * (PARALLEL // 2 if number < crowded else 1),
+            held=lambda: list(Appeal.objects.filter(pk=appeal.pk).select_for_update()),  # noqa: B023 (this round's)
+        )
+        met += waited > 1
+        statuses = Counter(answer.status for answer in answers)
+        assert statuses == {302: 1, 409: len(answers) - 1}
+        refused += statuses[409]
+        appeal.refresh_from_db()
+        winner, winners_name, others = {
+            "rejected": (rejects, "Li", approves),
+            "approved": (approves, "Wang", rejects),
+        }[appeal.status]
+        for asked, answer in zip(pair * (len(answers) // 2), answers, strict=True):
+            assert answer.status == 409 or asked is winner
+            assert asked is not others or winners_name in answer.text
+        winners[winners_name] += 1
     decisions = HistoryLine.objects.filter(noun="appeal", verb__in=["approve", "reject"])
     assert decisions.count() == decisions.values("noun_id").distinct().count() == rounds
+    assert len(winners) == 2 or rounds < 10
+    assert met >= 0.9 * rounds, f"only in {met} of {rounds} rounds did requests wait for each other"
     report.survived(
         "F14",
-        "two reviewers decide one appeal",
-        size=f"{rounds} rounds",
-        landed=f"{rounds} met at the lock",
-        result=f"{rounds} decisions, {rounds} x 409 that name the other",
+        "two reviewers decide one appeal, by HTTP",
+        size=f"{rounds} x 2 requests, in {crowded} x {PARALLEL}",
+        landed=f"{met} met at the lock",
+        result=f"one decision each ({winners['Li']} + {winners['Wang']}), {refused:,} x 409 that name the other",
     )
 
 

@@ -19,6 +19,7 @@ from notifications.models import Robot, RobotCall
 from notifications.robots import add_robot, call_robots
 from notifications.telling import tell
 from notifications.tests.making import House, RobotServer, happens, make_house, robot_input, start_telling
+from notifications.whole_answers import Pools
 from tests_faults.conftest import Report
 from tests_faults.sizes import size
 
@@ -28,8 +29,10 @@ ENDS = b"\r\n"
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"code":0,"msg":"success"}'
 PATIENCE = 0.3
 """Seconds that the portal waits for a robot in these tests, instead of three."""
-DRIPS = 8
-"""Bytes that the slowest of them sends, one in each half of the patience; then it hangs up."""
+DRIPS = 200
+"""Bytes that the slowest sends, one in each half of the patience, as long as somebody listens: half a minute."""
+HELD = threading.Event()
+"""Set when somebody listened to all of them."""
 
 
 def is_well(connection: socket.socket) -> None:
@@ -48,10 +51,12 @@ def is_silent(_connection: socket.socket) -> None:
     time.sleep(3 * PATIENCE)  # the fault itself is that nothing comes
 
 
-def drips(connection: socket.socket) -> None:
-    for byte in (b"HTTP/1.1 200 OK\r\nX: " + b"x" * DRIPS)[-DRIPS:]:
-        connection.sendall(bytes([byte]))
+def drips(connection: socket.socket, number: int = DRIPS) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+    for _byte in range(number):
         time.sleep(PATIENCE / 2)  # the fault itself is that each byte takes its time
+        connection.sendall(b"x")
+    HELD.set()
 
 
 def floods(connection: socket.socket) -> None:
@@ -133,10 +138,11 @@ def receiver(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receive
     thread.start()
     settings.ROBOT_HOSTS = [known.origin]
     settings.PUBLIC_URL = "https://portal.example.com"
-    pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=PATIENCE, read=PATIENCE))
-    monkeypatch.setattr(chat, "_http", pool)
+    HELD.clear()
+    pools = Pools(retries=False, timeout=PATIENCE)
+    monkeypatch.setattr(chat, "_http", pools)
     yield known
-    pool.clear()
+    pools.clear()
     known.listener.shutdown(socket.SHUT_RDWR)
     known.listener.close()
     thread.join(10)
@@ -201,6 +207,7 @@ def test_f13_a_bad_receiver_is_called_again_on_schedule_and_hears_everything_onc
             assert robot.failing_since is None
             at += timedelta(minutes=1)
             assert call_robots(lambda: at) == 0  # noqa: B023
+    assert not HELD.is_set(), "a call went on for as long as the receiver liked"
     assert away == [], "somebody beyond loopback was asked for"
     assert RobotCall.objects.filter(outcome="sent").count() == rounds * len(FAULTS)
     report.survived(
@@ -220,3 +227,15 @@ def test_f13_a_client_that_follows_is_led_away(receiver: Receiver, away: list[st
         )
     assert away == ["169.254.169.254"]
     report.bitten("F13", "redirects are followed", size="1 call", damage=f"{away[0]} was asked for")
+
+
+def test_f13_a_client_with_patience_for_each_byte_is_held(receiver: Receiver, report: Report) -> None:
+    number = 8
+    receiver.treat = lambda connection: drips(connection, number)
+    began = time.monotonic()
+    with urllib3.PoolManager(retries=False, timeout=PATIENCE) as pools:
+        pools.request("POST", receiver.url, body=b"{}")
+    took = time.monotonic() - began
+    assert HELD.is_set(), "the twin must be held, or the test does not bite"
+    damage = f"a call {took / PATIENCE:.0f} times its patience"
+    report.bitten("F13", "patience for each byte", size=f"{number} bytes", damage=damage)

@@ -2,19 +2,17 @@
 
 import os
 import signal
-import socket
 import statistics
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
 import urllib3
-from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -26,12 +24,14 @@ from complaints.tests.factories import consumer_actor, file_at, make_program, ma
 from complaints.tests.pages import make_shop
 from complaints_portal.place import place_for
 from complaints_portal.servers import Postgres
-from deadlines.models import SweepRun
-from merchants.models import User
+from deadlines.models import Deadline, SweepRun
+from deadlines.tasks import sweep_all
 from notifications.models import Event, Notice
+from notifications.tasks import tell_members
 from tests_faults.conftest import Report, Services
-from tests_faults.crew import Crew, environment, landed, last_run, until, until_in_mid_sweep
-from tests_faults.rows import counts, exact, left, make_overdue
+from tests_faults.crew import Crew, landed, last_run, until, until_in_mid_sweep
+from tests_faults.crowd import portal, signed_in
+from tests_faults.rows import broken, counts, exact, left, make_overdue
 from tests_faults.sizes import IS_FULL, size
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,6 +102,27 @@ def test_f4_postgresql_dies_in_mid_sweep_and_the_worker_goes_on(durable: Service
     )
 
 
+def test_f4_a_sweep_in_many_transactions_is_left_half_done(durable: Services, crew: Crew, report: Report) -> None:
+    """The twin: a transaction for each penalty, and the clocks at the end."""
+    rows = 500
+    make_overdue(rows, due=an_hour_ago())
+    sweep = crew.command("sweep", "handle", careless=True)
+    until_in_mid_sweep(0)
+    die(durable.postgres)
+    durable.postgres.start()
+    connection.close()
+    assert crew.bury(sweep) != 0
+    half_done = counts()["complaints"] + left() - rows
+    assert half_done > 0, "the twin must fail, or the test does not bite"
+    assert broken()
+    report.bitten(
+        "F4",
+        "a transaction a row, clocks last",
+        size=f"1 death, {rows:,} rows",
+        damage=f"{half_done} penalised, clock still due",
+    )
+
+
 def forget(services: Services) -> None:
     client = redis.Redis.from_url(services.valkey.url)
     client.flushall()
@@ -154,28 +175,27 @@ def test_f5_valkey_fails_in_mid_sweep(
     )
 
 
+def test_f5_what_only_the_broker_knows_is_forgotten(crew: Crew, services: Services, report: Report) -> None:
+    """The twin: the sweep is woken by a message that was sent once, not by who looks into the database each minute."""
+    rows, due = 100, an_hour_ago()
+    make_overdue(rows, due=due)
+    sweep_all.delay()
+    forget(services)
+    file_at(timezone.now(), make_program())
+    tell_members.delay()
+    crew.worker(concurrency=1)
+    until(Notice.objects.exists, "a message that was sent later is worked on")
+    lost = Deadline.objects.filter(kind="handle", due_at__lte=due).count()
+    assert lost == rows
+    assert not SweepRun.objects.exists()
+    report.bitten("F5", "one message for what is due", size=f"{rows} rows", damage=f"{lost} never penalised")
+
+
 @pytest.fixture
 def web(transactional_db: None) -> Iterator[str]:
     """The address of a real web server on this test's database."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "complaints_portal.wsgi", f"--bind=127.0.0.1:{port}", "--workers=2"]
-    command += ["--no-control-socket", "--log-level=error", "--threads=4", "--graceful-timeout=2"]
-    server = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment())
-    address = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        try:
-            return urllib3.request("GET", f"{address}/health/live/", retries=False).status == 200
-        except urllib3.exceptions.HTTPError:
-            return False
-
-    try:
-        until(answers, "the web server answers", pause=0.05)
+    with portal() as address:
         yield address
-    finally:
-        server.terminate()
-        server.wait(60)
 
 
 def seconds(address: str, pages: dict[str, str], number: int) -> list[float]:
@@ -223,10 +243,55 @@ def test_f5_pages_stay_quick_while_valkey_is_away(web: str, services: Services, 
     )
 
 
-def signed_in(user: User) -> str:
-    client = Client()
-    client.force_login(user)
-    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+def test_f5_a_client_that_waits_for_valkey_holds_pages(services: Services, report: Report, settings: Any) -> None:
+    """The twin: the cache's client has no limit of time, as redis-py has none by itself."""
+    client, answered = Client(), threading.Event()
+    client.force_login(make_user("root", is_staff=True, is_superuser=True))
+    client.get("/admin/")
+
+    def ask() -> int:
+        try:
+            status = client.get("/admin/").status_code
+            answered.set()
+            return status
+        finally:
+            connection.close()
+
+    process = services.valkey.find()
+    assert process
+    with ThreadPoolExecutor(1) as thread:
+        os.kill(process, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            assert client.get("/admin/").status_code == 200  # with the limit
+            took = time.monotonic() - began
+            plain = "django.core.cache.backends.redis.RedisCache"
+            settings.CACHES = {"default": {**settings.CACHES["default"], "BACKEND": plain, "OPTIONS": {}}}
+            asked = thread.submit(ask)
+            patience = 1.0 + 1.5 * took
+            is_held = not answered.wait(patience)
+        finally:
+            os.kill(process, signal.SIGCONT)
+        assert asked.result(60) == 200
+    assert is_held, "the twin must be held, or the test does not bite"
+    damage = f"no answer in {patience:.1f} s, until it came back; with a limit {took:.1f} s"
+    report.bitten("F5", "no limit of time for the cache", size="1 page", damage=damage)
+
+
+def test_f6_who_tells_within_the_request_refuses_the_reply(
+    services: Services, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: the queue is asked in the request, instead of an event that stands in the database."""
+    program, number = make_program(), 3
+    caller = merchant_caller(program.merchant)
+    complaints = [file_at(timezone.now(), program).complaint_no for _number in range(number)]
+    monkeypatch.setattr("complaints.services.emit", lambda *_given, **_named: tell_members.apply_async(retry=False))
+    services.valkey.stop()
+    reply = {"method": "other_refund", "refund_amount": "1.00", "refund_reference": "R-1"}
+    answers = [caller.post(f"{COMPLAINTS}{complaint_no}/handle/", reply).status_code for complaint_no in complaints]
+    assert answers == [500] * number
+    assert not Handling.objects.exists()
+    report.bitten("F6", "told by the request", size=f"{number} replies", damage=f"{number} x 500, no reply taken")
 
 
 def test_f6_merchants_reply_while_valkey_is_down_and_members_are_told_afterwards(

@@ -2,8 +2,11 @@
 
 from django.db import migrations, models
 
+from common.indexing import AddIndexBeside
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('complaints', '0003_handled_elsewhere'),
@@ -12,20 +15,20 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RemoveIndex(
-            model_name='complaint',
-            name='complaint_by_trade',
-        ),
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='complaint',
             index=models.Index(fields=['merchant', 'trade_no'], name='complaint_by_trade_no', opclasses=('int8_ops', 'varchar_pattern_ops')),
         ),
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='complaint',
             index=models.Index(condition=models.Q(('merchant_order_no', ''), _negated=True), fields=['merchant', 'merchant_order_no'], name='complaint_by_order_no', opclasses=('int8_ops', 'varchar_pattern_ops')),
         ),
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='complaint',
             index=models.Index(condition=models.Q(('consumer_phone', ''), _negated=True), fields=['merchant', 'consumer_phone'], name='complaint_by_phone', opclasses=('int8_ops', 'varchar_pattern_ops')),
+        ),
+        migrations.RemoveIndex(
+            model_name='complaint',
+            name='complaint_by_trade',
         ),
     ]

@@ -2,8 +2,11 @@
 
 from django.db import migrations, models
 
+from common.indexing import AddIndexBeside
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('complaints', '0004_search_by_start'),
@@ -12,7 +15,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='complaint',
             index=models.Index(fields=['platform', '-filed_at', '-id'], name='complaint_by_platform'),
         ),

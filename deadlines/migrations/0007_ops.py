@@ -46,11 +46,6 @@ class Migration(migrations.Migration):
                 'permissions': [('control_sweeps', 'Can pause sweeps, move deadlines, and forgive what was missed')],
             },
         ),
-        migrations.AddField(
-            model_name='sweeprun',
-            name='is_shadow',
-            field=models.BooleanField(db_default=False, help_text='It said what it would do, and did nothing.', verbose_name='shadow'),
-        ),
         migrations.CreateModel(
             name='Extension',
             fields=[
@@ -126,5 +121,11 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='extended',
             constraint=models.UniqueConstraint(fields=('extension', 'kind', 'subject_id'), name='an_extension_moves_a_clock_once'),
+        ),
+        # Last: from here on nobody can write down a run until the migration ends.
+        migrations.AddField(
+            model_name='sweeprun',
+            name='is_shadow',
+            field=models.BooleanField(db_default=False, help_text='It said what it would do, and did nothing.', verbose_name='shadow'),
         ),
     ]

@@ -2,19 +2,22 @@
 
 from django.db import migrations, models
 
+from common.indexing import AddIndexBeside
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('deadlines', '0008_alarms'),
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='sweeprun',
             index=models.Index(condition=models.Q(('examined', 0)), fields=['started_at'], name='idle_sweep_run'),
         ),
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='sweeprun',
             index=models.Index(condition=models.Q(('examined__gt', 0), ('ended_at', None), _connector='OR'), fields=['-started_at'], name='sweep_run_that_found'),
         ),

@@ -89,16 +89,78 @@ class TestTheAlarm:
         assert SweepAlarm.objects.count() == len(registered_kinds())
         assert AlarmLetter.objects.count() == len(registered_kinds())
 
-    def test_it_ends_when_the_kind_is_well_again_and_a_later_one_is_another(self, wang):
+    def test_it_ends_when_the_kind_was_well_for_five_minutes_and_a_later_one_is_another(self, wang):
+        swept(NOON)
+        watch_at(LATE)
+        for minute in (5, 7, 9):
+            swept(f"2026-03-10T12:0{minute}+08:00", "handle")
+            assert watch_at(f"2026-03-10T12:0{minute}:30+08:00").ended == []
+        swept("2026-03-10T12:10+08:00", "handle")
+        assert watch_at("2026-03-10T12:10:30+08:00").ended == ["handle"]
+        assert watch_at("2026-03-10T12:11:40+08:00").ended == []
+        alarm = SweepAlarm.objects.get(kind="handle")
+        assert (alarm.began_at, alarm.ended_at) == (moment(LATE), moment("2026-03-10T12:05:30+08:00"))
+        assert watch_at("2026-03-10T12:13+08:00").begun == ["handle"]
+        assert SweepAlarm.objects.filter(kind="handle").count() == 2
+
+    @pytest.mark.parametrize(
+        ("looked", "ended"),
+        [
+            ("2026-03-10T12:09:59.999999+08:00", []),
+            ("2026-03-10T12:10:00+08:00", ["handle"]),
+            ("2026-03-10T12:10:00.000001+08:00", ["handle"]),
+        ],
+    )
+    def test_it_ends_at_five_minutes_and_not_a_microsecond_before(self, wang, looked, ended):
+        swept(NOON)
+        watch_at(LATE)
+        swept("2026-03-10T12:04:50+08:00", "handle")
+        watch_at("2026-03-10T12:05+08:00")
+        swept("2026-03-10T12:09+08:00", "handle")
+        assert watch_at(looked).ended == ended
+        letters = AlarmLetter.objects.filter(alarm__kind="handle").order_by("pk")
+        assert list(letters.values_list("occasion", flat=True)) == ["begun", *(["ended"] if ended else [])]
+
+    def test_one_that_hovers_at_two_minutes_is_one_alarm_and_two_mails(self, wang, smtp):
+        """Each other look finds that the last run ended two minutes and a second ago; from minute 20 on all is well."""
+        second, told = timedelta(seconds=1), []
+        with smtp_server() as (smtp.EMAIL_PORT, mails):
+            for minute in range(1, 31):
+                now = moment(NOON) + timedelta(minutes=minute)
+                ago = (121 if minute % 2 else 119) if minute < 20 else 30
+                swept((now - ago * second).isoformat(), "handle")
+                swept(now.isoformat(), *everything_but("handle"))
+                watched = watch_at(now)
+                told += [(minute, "begun", *watched.begun)] if watched.begun else []
+                told += [(minute, "ended", *watched.ended)] if watched.ended else []
+                send_at(now)
+        assert told == [(1, "begun", "handle"), (25, "ended", "handle")]
+        assert [mail["subject"].split(":")[0] for mail in mails] == ["ALARM", "Over"]
+        alarm = SweepAlarm.objects.get()
+        assert (alarm.began_at, alarm.ended_at) == (moment("2026-03-10T12:01+08:00"), moment("2026-03-10T12:20+08:00"))
+
+    def test_a_look_that_finds_it_late_starts_the_five_minutes_anew(self, wang):
         swept(NOON)
         watch_at(LATE)
         swept("2026-03-10T12:05+08:00", "handle")
-        assert watch_at("2026-03-10T12:05:30+08:00").ended == ["handle"]
-        assert watch_at("2026-03-10T12:06:40+08:00").ended == []
-        alarm = SweepAlarm.objects.get(kind="handle")
-        assert (alarm.began_at, alarm.ended_at) == (moment(LATE), moment("2026-03-10T12:05:30+08:00"))
-        assert watch_at("2026-03-10T12:08+08:00").begun == ["handle"]
-        assert SweepAlarm.objects.filter(kind="handle").count() == 2
+        watch_at("2026-03-10T12:05+08:00")
+        assert SweepAlarm.objects.get(kind="handle").well_since == moment("2026-03-10T12:05+08:00")
+        watch_at(moment("2026-03-10T12:07+08:00") + MICROSECOND)
+        assert SweepAlarm.objects.get(kind="handle").well_since is None
+        swept("2026-03-10T12:09+08:00", "handle")
+        watch_at("2026-03-10T12:09+08:00")
+        swept("2026-03-10T12:13+08:00", "handle")
+        assert watch_at("2026-03-10T12:13:59.999999+08:00").ended == []
+        assert watch_at("2026-03-10T12:15+08:00").ended == ["handle"]
+
+    def test_a_clock_that_was_wrong_and_far_ahead_does_not_keep_it_open(self, wang):
+        swept(NOON)
+        watch_at(LATE)
+        SweepAlarm.objects.filter(kind="handle").update(well_since=moment("2027-01-01T00:00+08:00"))
+        swept("2026-03-10T12:05+08:00", "handle")
+        watch_at("2026-03-10T12:05+08:00")
+        swept("2026-03-10T12:10+08:00", "handle")
+        assert watch_at("2026-03-10T12:10+08:00").ended == ["handle"]
 
     def test_what_waits_although_runs_end_is_an_alarm_too(self, wang):
         due("2026-03-10T11:00+08:00")
@@ -231,8 +293,8 @@ class TestTheMail:
                 watch_at(at)
                 send_at(at)
             assert len(mails) == 3
-            swept("2026-03-11T00:04+08:00")
-            for at in ("2026-03-11T00:04:30+08:00", "2026-03-11T00:05:30+08:00"):
+            for at in ("2026-03-11T00:04:30+08:00", "2026-03-11T00:09:30+08:00", "2026-03-11T00:10:30+08:00"):
+                swept(at)
                 watch_at(at)
                 send_at(at)
         assert len(mails) == 4
@@ -293,10 +355,11 @@ class TestAMailServerThatIsAway:
         watch_at(LATE)
         smtp.EMAIL_PORT = port_of_nobody()
         send_at(LATE)
-        swept("2026-03-10T12:03:10+08:00")
-        watch_at("2026-03-10T12:03:20+08:00")
+        for at in ("2026-03-10T12:04:10+08:00", "2026-03-10T12:09:10+08:00"):
+            swept(at)
+            watch_at(at)
         with smtp_server(smtp.EMAIL_PORT) as (_port, mails):
-            assert send_at("2026-03-10T12:03:20+08:00") == 1
+            assert send_at("2026-03-10T12:09:10+08:00") == 1
             assert send_at("2026-03-10T12:30+08:00") == 0
         assert mails[0]["subject"].startswith("Over: ")
         assert set(AlarmLetter.objects.values_list("occasion", "outcome")) == {

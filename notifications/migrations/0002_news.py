@@ -2,8 +2,11 @@
 
 from django.db import migrations, models
 
+from common.indexing import AddIndexBeside
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('merchants', '0003_visits'),
@@ -11,7 +14,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='event',
             index=models.Index(condition=models.Q(('name__in', ('appeal.approved', 'appeal.corrected', 'appeal.goes_on', 'appeal.more_wanted', 'appeal.rejected', 'complaint.cancelled', 'complaint.closed', 'complaint.confirmed', 'complaint.contested', 'complaint.message_left', 'no_refund_claim.accepted', 'no_refund_claim.corrected', 'no_refund_claim.overruled', 'refund.failed', 'refund.reversed'))), fields=['merchant', '-at', '-id'], name='event_news'),
         ),

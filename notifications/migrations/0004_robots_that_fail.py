@@ -13,25 +13,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RemoveField(
-            model_name='robotcall',
-            name='failures',
-        ),
-        migrations.AddField(
-            model_name='robot',
-            name='is_failure_told',
-            field=models.BooleanField(default=False, verbose_name='the failure was told'),
-        ),
-        migrations.AddField(
-            model_name='robot',
-            name='next_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='not called before'),
-        ),
-        migrations.AlterField(
-            model_name='letter',
-            name='notice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='notifications.notice', verbose_name='notice'),
-        ),
         migrations.AlterField(
             model_name='notice',
             name='kind',
@@ -51,6 +32,25 @@ class Migration(migrations.Migration):
             model_name='robot',
             name='kinds',
             field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('complaint', 'new complaints'), ('deadline', 'deadlines that come near'), ('penalty', 'penalties'), ('ruling', 'decisions and questions of support staff'), ('message', 'messages of consumers and support staff'), ('answer', 'consumers who are content, contest or withdraw'), ('refund', 'refunds that failed'), ('consultation', 'consultations'), ('robot', 'chat robots that fail')], max_length=16), blank=True, default=notifications.models.urgent_kinds, size=None, verbose_name='tells of'),
+        ),
+        migrations.RemoveField(
+            model_name='robotcall',
+            name='failures',
+        ),
+        migrations.AddField(
+            model_name='robot',
+            name='is_failure_told',
+            field=models.BooleanField(default=False, verbose_name='the failure was told'),
+        ),
+        migrations.AddField(
+            model_name='robot',
+            name='next_at',
+            field=models.DateTimeField(blank=True, null=True, verbose_name='not called before'),
+        ),
+        migrations.AlterField(
+            model_name='letter',
+            name='notice',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='notifications.notice', verbose_name='notice'),
         ),
         migrations.AlterField(
             model_name='robotcall',

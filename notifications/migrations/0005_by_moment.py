@@ -3,8 +3,11 @@
 import django.contrib.postgres.indexes
 from django.db import migrations
 
+from common.indexing import AddIndexBeside
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('merchants', '0004_contacts'),
@@ -12,7 +15,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='event',
             index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['at'], name='event_by_moment'),
         ),

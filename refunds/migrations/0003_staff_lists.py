@@ -3,8 +3,11 @@
 from django.conf import settings
 from django.db import migrations, models
 
+from common.indexing import AddIndexBeside
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('complaints', '0005_list_of_a_platform'),
@@ -19,19 +22,19 @@ class Migration(migrations.Migration):
             name='topup',
             options={'permissions': [('approve_topup', 'Can approve top-ups of another person, reverse top-ups and refunds, and ask about refunds')], 'verbose_name': 'top-up', 'verbose_name_plural': 'top-ups'},
         ),
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='refund',
             index=models.Index(fields=['refund_no'], name='refund_by_number', opclasses=['varchar_pattern_ops']),
         ),
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='refundcase',
             index=models.Index(condition=models.Q(('status', 'due')), fields=['refund_by', 'id'], name='refund_case_due_for_staff'),
         ),
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='refundedtrade',
             index=models.Index(fields=['trade_no'], name='trade_by_number', opclasses=['varchar_pattern_ops']),
         ),
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name='topup',
             index=models.Index(condition=models.Q(('status', 'pending')), fields=['requested_at', 'id'], name='top_up_waiting'),
         ),
