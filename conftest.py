@@ -4,17 +4,35 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from common.policy import policy_spans
+from complaints_portal.testing_database import copy_what_is_migrated, empty
 
 # No test is judged by the clock: a busy machine makes each of them slow at times.
 hypothesis_settings.register_profile("portal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("portal")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Let each worker copy a database that is migrated already, instead of migrating one of its own."""
+    with django_db_blocker.unblock():
+        copy_what_is_migrated()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def emptied_by_need() -> Iterator[None]:
+    """Let a test that commits be followed by the deletion of what it left, instead of by making all tables anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty())
+        yield
 
 
 @pytest.fixture
