@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run test faults check lock reset clean
 
+# Compiled tests are kept for the next run, also where images switch that off: compiling takes longer than collecting.
+unexport PYTHONDONTWRITEBYTECODE
+
 python := .venv/bin/python
 # On both cores; a worker that is done takes over from the other.
 parallel := -n 2 --dist worksteal

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
+from django.test import TransactionTestCase, override_settings
 from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from common.policy import policy_spans
+from complaints_portal.testing_database import copy_what_is_migrated, empty
 
 # No test is judged by the clock: a busy machine makes each of them slow at times. And each run tries the same examples,
 # so that what somebody changed is why a test fails; `pytest --hypothesis-profile=exploring` looks for new ones.
@@ -18,6 +20,23 @@ PATIENTLY = hypothesis_settings(deadline=None, suppress_health_check=[HealthChec
 hypothesis_settings.register_profile("exploring", PATIENTLY)
 hypothesis_settings.register_profile("portal", PATIENTLY, derandomize=True)
 hypothesis_settings.load_profile("portal")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Let each worker copy a database that is migrated already, instead of migrating one of its own."""
+    with django_db_blocker.unblock():
+        copy_what_is_migrated()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def emptied_by_need() -> Iterator[None]:
+    """Let a test that commits be followed by the deletion of what it left, instead of by making all tables anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty())
+        yield
 
 
 @pytest.fixture
@@ -47,10 +66,18 @@ def patient_cache() -> None:
     django_settings.CACHES["default"]["OPTIONS"] |= {"socket_connect_timeout": 60, "socket_timeout": 60}
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Settings) -> None:
-    """Hash passwords quickly: the hash that production uses takes longer than most tests."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+@pytest.fixture(autouse=True, scope="session")
+def quick_settings() -> Iterator[None]:
+    """Leave out what takes longer than most tests and is of no use to them.
+
+    The hash of passwords that production uses; and reading every static file before the first answer of each `Client`,
+    instead of the one that is asked for.
+    """
+    with override_settings(
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        WHITENOISE_AUTOREFRESH=True,
+    ):
+        yield
 
 
 @pytest.fixture(autouse=True)

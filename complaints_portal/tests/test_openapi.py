@@ -22,8 +22,8 @@ from merchants.idempotency import HEADER
 def description() -> dict[str, Any]:
     out = io.StringIO()
     with translation.override("en"):
-        call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
-    described: dict[str, Any] = yaml.safe_load(out.getvalue())
+        call_command("spectacular", "--validate", "--fail-on-warn", "--format=openapi-json", stdout=out)
+    described: dict[str, Any] = json.loads(out.getvalue())
     return described
 
 
