@@ -21,6 +21,12 @@ INDEXES = [
         fields=["merchant", "status"], name="complaint_protected", condition=models.Q(advance_protection=True)
     ),
 ]
+# Without it the planner takes the complaints of a merchant about its own program for as few as if any merchant's could
+# be about it, and sorts them all for one page.
+STATISTICS = """
+CREATE STATISTICS IF NOT EXISTS complaint_program_has_a_merchant (dependencies) ON merchant_id, mini_program_id
+    FROM complaints_complaint
+"""
 
 
 class Migration(migrations.Migration):
@@ -37,4 +43,7 @@ class Migration(migrations.Migration):
             migrations.RunSQL(f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}", migrations.RunSQL.noop),
             AddIndexConcurrently(model_name="complaint", index=index),
         )
+    ] + [
+        migrations.RunSQL(STATISTICS, "DROP STATISTICS IF EXISTS complaint_program_has_a_merchant"),
+        migrations.RunSQL("ANALYZE complaints_complaint", migrations.RunSQL.noop),
     ]
