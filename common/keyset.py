@@ -45,6 +45,9 @@ class Segment(Generic[Row]):
 
     rows: QuerySet[Row]
     order: str
+    joined: QuerySet[Row] | None = None
+    """The same model with what is joined to it: done for the rows of a page, not for each that is sorted to find them.
+    """
 
     @property
     def field(self) -> str:
@@ -57,11 +60,14 @@ class Segment(Generic[Row]):
     def take(self, number: int, *, after: "Position | None" = None, backwards: bool = False) -> list[Row]:
         """Return the first rows after a position, or the last ones before it, walking away from it."""
         descends = self.descends != backwards
-        rows = self.rows.order_by(*((f"-{self.field}", "-pk") if descends else (self.field, "pk")))
+        order = (f"-{self.field}", "-pk") if descends else (self.field, "pk")
+        rows = self.rows.order_by(*order)
         if after is not None:
             beyond = TupleLessThan if descends else TupleGreaterThan
             rows = rows.filter(beyond(Tuple(F(self.field), F("pk")), (after.value, after.pk)))
-        return list(rows[:number])
+        if self.joined is None:
+            return list(rows[:number])
+        return list(self.joined.filter(pk__in=rows.values("pk")[:number]).order_by(*order))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from common.actors import Actor
 from complaints.models import RootCause
 from complaints.outcomes import NOT_SAID, Outcome
-from complaints.queries import OVERDUE, Wanted
+from complaints.queries import OVERDUE, Wanted, types_with
 from complaints.search import LIMIT, understood
 from complaints.states import Status
 from complaints.workspace.assigning import Colleague, colleagues
@@ -210,11 +210,13 @@ class FilterForm(forms.Form):
         members = [each for each in cleaned["assignee"] if each not in (ME, NOBODY)]
         if ME in cleaned["assignee"]:
             members += [str(each.membership_id) for each in self.people if each.is_self] or ["0"]
+        parts = tuple(cleaned["dispute_type"])
         return Wanted(
             search=cleaned["q"],
             mini_program_ids=tuple(int(each) for each in cleaned["mini_program"]),
             exact_types=tuple(cleaned["dispute_type_is"]),
-            dispute_types=tuple(cleaned["dispute_type"]),
+            dispute_types=parts,
+            types_with_them=types_with(self.merchant_id, parts) if parts else None,
             assignee_ids=tuple(dict.fromkeys(int(each) for each in members)),
             or_nobodys=NOBODY in cleaned["assignee"],
             advance_protection={"yes": True, "no": False}.get(cleaned["protection"]),

@@ -26,6 +26,10 @@ class Outcome(TextChoices):
     ASKED_FIRST = "asked_first", _("was a consultation before")
 
 
+HANDLED = frozenset({Outcome.HANDLED, Outcome.IN_TIME, Outcome.LATE, Outcome.REFUNDED})
+"""What cannot become of a complaint that is still pending: a refund, too, is part of a handling or comes after it."""
+
+
 def _repeats() -> Q:
     """The same merchant had an earlier complaint about the same trade, or from the same phone."""
     earlier = Complaint.objects.filter(merchant_id=OuterRef("merchant_id"), filed_at__lt=OuterRef("filed_at"))

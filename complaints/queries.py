@@ -1,12 +1,13 @@
 """Read complaints: the list with its tabs and filters, what is due, and one complaint with all that belongs to it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import reduce
 from operator import or_
 
+from django.db import connection
 from django.db.models import Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
@@ -15,7 +16,7 @@ from common.counting import capped_counts
 from common.keyset import Segment
 from common.numbers import BEIJING
 from complaints.models import Complaint, Message
-from complaints.outcomes import with_outcomes, with_root_causes
+from complaints.outcomes import HANDLED, NOT_SAID, with_outcomes, with_root_causes
 from complaints.permissions import visible_to
 from complaints.search import matching
 from complaints.states import Status
@@ -26,6 +27,24 @@ OVERDUE = "overdue"
 LOOKED_AT = 500
 """So many of the latest complaints tell which dispute types a merchant has; all of them would be too many to ask."""
 SHOWN_TYPES = 20
+MOST_TYPES = 200
+"""Of a merchant with more dispute types, consumers wrote their own; then complaints are read, and not their types."""
+TYPES = """
+    WITH RECURSIVE found AS (
+        (
+            SELECT dispute_type FROM complaints_complaint WHERE merchant_id = %(merchant_id)s
+            ORDER BY dispute_type LIMIT 1
+        )
+        UNION ALL
+        SELECT following.dispute_type FROM found CROSS JOIN LATERAL (
+            SELECT dispute_type FROM complaints_complaint
+            WHERE merchant_id = %(merchant_id)s AND dispute_type > found.dispute_type
+            ORDER BY dispute_type LIMIT 1
+        ) AS following
+    )
+    SELECT dispute_type, upper(dispute_type) LIKE ANY (SELECT upper(pattern) FROM unnest(%(patterns)s) AS pattern)
+    FROM (SELECT dispute_type FROM found LIMIT %(most)s) AS looked_at
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +57,8 @@ class Wanted:
     """Whole dispute types; one of them, or of the parts below, is enough."""
     dispute_types: tuple[str, ...] = ()
     """Parts of what the consumer chose or wrote."""
+    types_with_them: tuple[str, ...] | None = None
+    """The whole dispute types that hold one of those parts, when the merchant has few enough to be looked through."""
     assignee_ids: tuple[int, ...] = ()
     or_nobodys: bool = False
     """Also, or only, what is assigned to nobody."""
@@ -55,10 +76,13 @@ class Wanted:
     @property
     def is_in_no_index(self) -> bool:
         """Whether only reading every complaint would tell how many there are; the days of filing bound that."""
-        return (
-            bool(self.outcomes or self.root_causes or self.dispute_types or self.exact_types)
-            and self.filed_from is None
-        )
+        has_unknown_types = bool(self.dispute_types) and self.types_with_them is None
+        return bool(self.outcomes or self.root_causes or has_unknown_types) and self.filed_from is None
+
+    @property
+    def is_handled(self) -> bool:
+        """Whether only what was handled can be wanted, so that what is pending need not be looked at."""
+        return bool(HANDLED.intersection(self.outcomes) or (self.root_causes and NOT_SAID not in self.root_causes))
 
     def __bool__(self) -> bool:
         return self != Wanted()
@@ -72,8 +96,7 @@ def narrowed(complaints: QuerySet[Complaint], wanted: Wanted, *, now: datetime) 
     if wanted.mini_program_ids:
         conditions &= Q(mini_program_id__in=wanted.mini_program_ids)
     if wanted.exact_types or wanted.dispute_types:
-        whole = [Q(dispute_type__in=wanted.exact_types)] if wanted.exact_types else []
-        conditions &= _any([*whole, *(Q(dispute_type__icontains=text) for text in wanted.dispute_types)])
+        conditions &= _of_types(wanted)
     if wanted.assignee_ids or wanted.or_nobodys:
         whose = [Q(assignee_id__in=wanted.assignee_ids)] if wanted.assignee_ids else []
         conditions &= _any([*whose, Q(assignee=None)] if wanted.or_nobodys else whose)
@@ -88,6 +111,27 @@ def narrowed(complaints: QuerySet[Complaint], wanted: Wanted, *, now: datetime) 
         conditions &= Q(filed_at__lt=start_of(wanted.filed_to + timedelta(days=1)))
     found = complaints.filter(conditions)
     return with_root_causes(with_outcomes(found, wanted.outcomes, wanted.merchant_id), wanted.root_causes)
+
+
+def _of_types(wanted: Wanted) -> Q:
+    """Match the dispute types that are wanted: whole ones, which an index finds, unless there were too many of them."""
+    if wanted.types_with_them is not None:
+        return Q(dispute_type__in={*wanted.exact_types, *wanted.types_with_them})
+    whole = [Q(dispute_type__in=wanted.exact_types)] if wanted.exact_types else []
+    return _any([*whole, *(Q(dispute_type__icontains=text) for text in wanted.dispute_types)])
+
+
+def types_with(merchant_id: int, parts: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the dispute types of a merchant that hold one of these parts; None when it has too many types.
+
+    Each step of the statement finds the next type by the index, so it takes as many steps as there are types, however
+    many complaints.
+    """
+    patterns = [f"%{connection.ops.prep_for_like_query(part)}%" for part in parts]
+    with connection.cursor() as cursor:
+        cursor.execute(TYPES, {"merchant_id": merchant_id, "patterns": patterns, "most": MOST_TYPES + 1})
+        found = cursor.fetchall()
+    return None if len(found) > MOST_TYPES else tuple(name for name, holds_one in found if holds_one)
 
 
 def _any(conditions: Iterable[Q]) -> Q:
@@ -116,15 +160,15 @@ def end_of_today(now: datetime) -> datetime:
 
 def segments(complaints: QuerySet[Complaint], statuses: Collection[str]) -> list[Segment[Complaint]]:
     """Return the list in its order: what is pending by its deadline, then the others, newest first."""
-    rows = complaints.select_related("mini_program", "handling", "assignee__user")
+    joined = Complaint.objects.select_related("mini_program", "handling", "assignee__user")
     found: list[Segment[Complaint]] = []
     if Status.PENDING in statuses:
-        found.append(Segment(rows.filter(status=Status.PENDING), "handle_by"))
+        found.append(Segment(complaints.filter(status=Status.PENDING), "handle_by", joined))
     others = [status for status in statuses if status != Status.PENDING]
     if len(others) == len(Status) - 1:
-        found.append(Segment(rows.exclude(status=Status.PENDING), "-filed_at"))
+        found.append(Segment(complaints.exclude(status=Status.PENDING), "-filed_at", joined))
     elif others:
-        found.append(Segment(rows.filter(status__in=others), "-filed_at"))
+        found.append(Segment(complaints.filter(status__in=others), "-filed_at", joined))
     return found
 
 

@@ -12,7 +12,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import and_
+from itertools import pairwise
+from operator import and_, or_
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -30,8 +31,11 @@ SHORTEST = 2
 INDEXES = ("complaint_by_words", "complaint_by_pairs")
 WAITING_LIMIT = 16_384
 """Kilobytes of new entries that wait beside each index, some thousands of complaints; a search reads through them."""
-COMMON = 20_000
-"""Complaints. A word that more of a merchant's hold is found sooner by reading them than through an index."""
+COMMON = 1_000
+"""Complaints. A word that more of a merchant's hold is found sooner by reading them, the newest first: a page is full
+after some thousands of a million. Through an index, all that hold it are looked up and put in order for one page."""
+WEIGHED = 3
+"""So many pairs of a word tell how rare it is at most."""
 
 WORD = re.compile(r"[^\W_]+")
 HAN = re.compile("[\u4e00-\u9fff]+")
@@ -89,12 +93,31 @@ def understood(typed: str) -> Sought:
 def matching(complaints: QuerySet[Any], typed: str) -> Q:
     """Return the condition for what was typed, among these complaints: what can be looked for, or else nothing."""
     sought = understood(typed)
-    by_number = starts_with(sought.number) if len(sought.number) >= SHORTEST else None
-    if by_number is not None and complaints.filter(by_number).exists():
+    numbers = with_number(complaints, sought.number)
+    if numbers:
+        by_number = Q(pk__in=numbers) if len(numbers) <= COMMON else starts_with(sought.number)
         # A number is meant when it has a digit; letters alone may begin a number and be a word as well.
         is_number = not sought.words or any(map(str.isdigit, sought.number))
         return by_number if is_number else by_number | _holds_all(complaints, sought.words)
     return _holds_all(complaints, sought.words) if sought.words else Q(pk__in=())
+
+
+def with_number(complaints: QuerySet[Any], number: str) -> set[int]:
+    """Look up those of these complaints one of whose numbers starts like this; of too many, one more than `COMMON`.
+
+    Each kind of number has an index of its own, and is read no further than that.
+    """
+    if len(number) < SHORTEST:
+        return set()
+    each = [complaints.filter(_starts_with(name, number)).order_by().values("pk")[: COMMON + 1] for name in NUMBERS]
+    found = set(each[0].union(*each[1:], all=True).values_list("pk", flat=True))
+    return set(sorted(found)[: COMMON + 1])
+
+
+def is_counted(complaints: QuerySet[Any], typed: str) -> bool:
+    """Say whether what is found is worth counting: a common word, or how very many numbers start, is not."""
+    sought = understood(typed)
+    return not sought.is_in_words and len(with_number(complaints, sought.number)) <= COMMON
 
 
 def _holds_all(complaints: QuerySet[Any], words: Sequence[str]) -> Q:
@@ -103,11 +126,12 @@ def _holds_all(complaints: QuerySet[Any], words: Sequence[str]) -> Q:
 
 def starts_with(text: str) -> Q:
     """Match complaints one of whose numbers is this text or starts with it. Each alternative has its own index."""
-    conditions = Q()
-    for name in NUMBERS:
-        # The indexes leave out empty values; only a condition that says so may use them.
-        conditions |= Q(**{f"{name}__startswith": text}) & ~Q(**{name: ""})
-    return conditions
+    return reduce(or_, (_starts_with(name, text) for name in NUMBERS))
+
+
+def _starts_with(name: str, text: str) -> Q:
+    # The indexes leave out empty values; only a condition that says so may use them.
+    return Q(**{f"{name}__startswith": text}) & ~Q(**{name: ""})
 
 
 def settle() -> int:
@@ -120,21 +144,31 @@ def settle() -> int:
 def holds(complaints: QuerySet[Any], word: str) -> Q:
     """Match those of these complaints whose text holds this word, which is in small letters.
 
-    For a word of three characters and more the planner weighs the index against reading in the order of the list: its
-    trigrams and the text are one condition. For one of two it cannot, so the choice is made here.
+    For a word of Chinese, and for any of two characters, the choice between the index and reading in the order of the
+    list is made here: the planner cannot make it, or takes words that it has not counted for far rarer than they are.
+    The rest is left to it: the trigrams and the text are one condition, and pairs of Latin letters tell nothing.
     """
-    if len(word) > SHORTEST:
+    is_han = bool(HAN.fullmatch(word))
+    if len(word) > SHORTEST and not is_han:
         return Q(Contains(ComplaintWords(), word))
-    by_pairs = complaints.filter(DataContains(ComplaintPairs(), [word])).order_by().values("pk")
-    if _expected(by_pairs) <= COMMON:
+    if _expected(complaints, word) <= COMMON:
+        by_index = Q(
+            DataContains(ComplaintPairs(), [word]) if len(word) == SHORTEST else Contains(ComplaintWords(), word)
+        )
         # Distinct, so that the planner looks this up for itself: rare words it takes for less rare than they are.
-        return Q(pk__in=by_pairs.distinct())
-    if HAN.fullmatch(word):
+        return Q(pk__in=complaints.filter(by_index).order_by().values("pk").distinct())
+    if is_han:
         # What `complaint_words` does to a text leaves these characters alone; without it a row costs a fifth.
         return Q(description__contains=word) | Q(dispute_type__contains=word)
     return Q(Contains(ComplaintWords(), word))
 
 
-def _expected(rows: QuerySet[Any, Any]) -> int:
-    """Return how many rows the planner expects, from what it knows of the most common pairs."""
-    return int(json.loads(rows.explain(format="json"))[0]["Plan"]["Plan Rows"])
+def _expected(complaints: QuerySet[Any], word: str) -> int:
+    """Return how many rows the planner expects to hold a rare pair of this word, or one more than `COMMON`."""
+    least = COMMON + 1
+    for pair in list(dict.fromkeys(map("".join, pairwise(word))))[:WEIGHED]:
+        rows = complaints.filter(DataContains(ComplaintPairs(), [pair])).order_by().values("pk")
+        least = min(least, int(json.loads(rows.explain(format="json"))[0]["Plan"]["Plan Rows"]))
+        if least <= COMMON:
+            break
+    return least

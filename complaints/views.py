@@ -18,7 +18,7 @@ from complaints.filters import ALL, VIEW, FilterForm, opened
 from complaints.models import SavedView
 from complaints.permissions import may, visible_to
 from complaints.queries import narrowed, segments, status_counts, usual_dispute_types
-from complaints.search import understood
+from complaints.search import is_counted
 from complaints.states import Status
 from complaints.workspace.saved_views import views_of
 from merchants.models import Grant
@@ -58,14 +58,15 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         wanted = form.wanted()
         complaints = narrowed(visible_to(actor), wanted, now=request.now)
-        is_counted = not (understood(wanted.search).is_in_words or wanted.is_in_no_index)
-        counts = status_counts(complaints) if is_counted else {}
+        may_count = not wanted.is_in_no_index and (not wanted.search or is_counted(visible_to(actor), wanted.search))
+        counts = status_counts(complaints) if may_count else {}
         statuses = form.statuses()
+        parts = segments(complaints, [each for each in statuses if each != Status.PENDING or not wanted.is_handled])
         try:
-            page = keyset_page(segments(complaints, statuses), cursor=request.GET.get("cursor", ""))
+            page = keyset_page(parts, cursor=request.GET.get("cursor", ""))
         except BadCursor as refusal:
             context["cursor_refusal"] = str(refusal)
-            page = keyset_page(segments(complaints, statuses))
+            page = keyset_page(parts)
         context |= {
             "page": page,
             "clocks": clocks_by_complaint([each.pk for each in page.rows]),

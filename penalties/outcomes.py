@@ -6,6 +6,9 @@ from complaints.outcomes import Outcome, register_outcome
 from penalties.models import Penalty
 from penalties.states import Kind, Status
 
+FEW = 3_000
+"""Penalties. Of more, every two hundredth complaint of the largest merchants has one: a page of them is soon full."""
+
 
 def _of(merchant_id: int | None) -> QuerySet[Penalty]:
     return Penalty.objects.all() if merchant_id is None else Penalty.objects.filter(merchant_id=merchant_id)
@@ -20,13 +23,20 @@ def missed(merchant_id: int | None) -> Q:
 
 
 def _about(penalties: QuerySet[Penalty], merchant_id: int | None) -> Q:
-    """One merchant's penalties are read whole, each names its complaint. Of all merchants the two kinds go apart: each
-    is found by what it is about, and there is no index of a penalty's complaint."""
+    """Match what these penalties are about. Few of one merchant name their complaints, which are looked up.
+
+    Many are found sooner by reading the complaints, newest first, until a page is full. Then, and of all merchants, the
+    two kinds go apart: each is found by what it is about, and there is no index of a penalty's complaint.
+    """
     if merchant_id is not None:
-        return Q(pk__in=penalties.values("complaint_id"))
+        numbers = list(penalties.order_by().values_list("complaint_id", flat=True)[: FEW + 1])
+        if len(numbers) <= FEW:
+            return Q(pk__in=set(numbers))
     timeouts = penalties.filter(kind=Kind.COMPLAINT_TIMEOUT, subject_id=OuterRef("pk"))
     overdue = penalties.filter(kind=Kind.REFUND_OVERDUE, subject_id=OuterRef("refund_case__pk"))
-    return Q(Exists(timeouts)) | Q(Exists(overdue))
+    # No penalty is older than its complaint. Saying so keeps the planner from reading all of them for a page.
+    since = Q(issued_at__gte=OuterRef("filed_at"))
+    return Q(Exists(timeouts.filter(since))) | Q(Exists(overdue.filter(since)))
 
 
 def penalised(merchant_id: int | None) -> Q:

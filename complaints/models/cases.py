@@ -96,6 +96,20 @@ class Complaint(models.Model):
             ),
             models.Index(fields=["merchant", "status", "-filed_at", "-id"], name="complaint_by_status"),
             models.Index(fields=["merchant", "-filed_at", "-id"], name="complaint_by_filed"),
+            # The second part of the list. What is pending is the newest, stands in the first, and would be read over.
+            models.Index(
+                fields=["merchant", "-filed_at", "-id"],
+                name="complaint_no_longer_pending",
+                condition=~Q(status=Status.PENDING),
+            ),
+            # What the list is narrowed to. These are not in its order, so many entries share a key, and they are small:
+            # they tell how many there are of a status without reading one, and find those of which there are few.
+            models.Index(fields=["merchant", "mini_program", "status"], name="complaint_by_program"),
+            models.Index(fields=["merchant", "dispute_type", "status"], name="complaint_by_type"),
+            models.Index(fields=["merchant", "assignee", "status"], name="complaint_by_whose"),
+            models.Index(
+                fields=["merchant", "status"], name="complaint_protected", condition=Q(advance_protection=True)
+            ),
             models.Index(fields=["platform", "-filed_at", "-id"], name="complaint_by_platform"),
             # For the search: each number whole, or by how it starts, whatever the collation of the database.
             models.Index(fields=["merchant", "trade_no"], name="complaint_by_trade_no", opclasses=BY_START),

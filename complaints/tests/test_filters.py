@@ -12,7 +12,7 @@ from common.keyset import keyset_page
 from complaints.filters import FilterForm, opened
 from complaints.intake import file_complaints
 from complaints.models import Complaint
-from complaints.queries import Wanted, narrowed, segments, status_counts, usual_dispute_types
+from complaints.queries import Wanted, narrowed, segments, status_counts, types_with, usual_dispute_types
 from complaints.states import Status
 from complaints.tests.factories import (
     file_at,
@@ -24,8 +24,9 @@ from complaints.tests.factories import (
     moment,
     platform_actor,
 )
-from complaints.tests.pages import Shop, make_shop
+from complaints.tests.pages import Shop, browser, make_shop
 from complaints.workspace.assigning import assign
+from deadlines.tests.explaining import plans_of
 from merchants.models import Grant, Membership
 from merchants.tests.people import acting
 
@@ -246,18 +247,93 @@ def many(shop: Shop) -> Shop:
 INDEXED = {
     "": "complaint_pending",
     "status=all": "complaint_",
-    "status=handled&status=finished": "complaint_by_",
+    "status=handled&status=finished": "complaint_",
     "due=24": "complaint_pending",
     "due=overdue&due=24": "complaint_pending",
     "due=2026-03-14&assignee=nobody": "complaint_pending",
-    "assignee=me": "complaint_by_assignee",
-    "assignee=me&status=all": "complaint_by_assignee",
+    "assignee=me": "complaint_by_",
+    "assignee=me&status=all": "complaint_by_",
     "assignee=me&assignee=nobody": "complaint_pending",
     "dispute_type=Type+3&dispute_type=Type+4": "complaint_",
     "mini_program={program}&protection=no": "complaint_pending",
     "filed_from=2026-03-01&filed_to=2026-03-10&status=all": "complaint_",
     "filed_from=2026-03-01&status=handled&dispute_type=Type+3&assignee=nobody": "complaint_by_",
 }
+
+COUNTED = {
+    "mini_program={program}": "complaint_by_program",
+    "dispute_type_is=Type+3": "complaint_by_type",
+    "dispute_type=3&dispute_type=type+4": "complaint_by_type",
+    "assignee=me": "complaint_by_whose",
+    "assignee=nobody": "complaint_by_whose",
+    "protection=yes": "complaint_protected",
+}
+
+
+@pytest.mark.parametrize(("query", "index"), COUNTED.items())
+def test_what_an_index_holds_is_counted_without_reading_a_complaint(many, wang, query, index):
+    form = FilterForm(QueryDict(query.format(program=many.program.pk)), actor=wang)
+    assert form.is_valid()
+    wanted = form.wanted()
+    assert not wanted.is_in_no_index
+    rows = narrowed(Complaint.objects.filter(merchant=many.merchant), wanted, now=NOON)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_bitmapscan = off")  # for a table so small that it was never vacuumed
+    (plan,) = plans_of(lambda: status_counts(rows))
+    assert plan.count(f"Index Only Scan using {index}") == len(Status)
+    assert "Filter" not in plan
+
+
+def test_the_second_part_of_the_list_does_not_read_over_what_is_pending(many):
+    first, second = segments(Complaint.objects.filter(merchant=many.merchant), Status.values)
+    (plan,) = plans_of(lambda: second.take(21))
+    assert "complaint_no_longer_pending" in plan
+    assert "complaint_pending" in plans_of(lambda: first.take(21))[0]
+
+
+def test_a_part_of_a_dispute_type_is_looked_for_among_the_merchants_types(shop):
+    for name in ("Late delivery", "late REFUND", "100% wrong", "Else"):
+        shop.files("2026-03-09T09:00+08:00", dispute_type=name)
+        shop.files("2026-03-09T10:00+08:00", dispute_type=name)
+    make_shop().files("2026-03-09T09:00+08:00", dispute_type="Later")
+    own = shop.merchant.pk
+    assert set(types_with(own, ["LATE"]) or ()) == {"Late delivery", "late REFUND"}
+    assert set(types_with(own, ["refund", "els"]) or ()) == {"late REFUND", "Else"}
+    assert types_with(own, ["0%"]) == ("100% wrong",)
+    assert types_with(own, ["_"]) == types_with(own, ["Later"]) == types_with(make_shop().merchant.pk, ["a"]) == ()
+
+
+def test_of_a_merchant_with_too_many_dispute_types_the_complaints_are_read_and_not_counted(shop, wang, monkeypatch):
+    for name in ("Late delivery", "late REFUND", "Else"):
+        shop.files("2026-03-09T09:00+08:00", dispute_type=name)
+    for most, is_counted in ((3, True), (2, False)):
+        monkeypatch.setattr("complaints.queries.MOST_TYPES", most)
+        assert found("dispute_type=late", wang) == {"Late delivery", "late REFUND"}
+        assert found("dispute_type=late&dispute_type_is=Else", wang) == {"Late delivery", "late REFUND", "Else"}
+        assert found("dispute_type=nothing", wang) == set()
+        form = FilterForm(QueryDict("dispute_type=late"), actor=wang)
+        assert form.is_valid()
+        assert form.wanted().is_in_no_index is not is_counted
+
+
+def test_what_only_a_handled_complaint_has_is_not_looked_for_among_pending_ones(shop):
+    waiting, handled = (shop.files("2026-03-09T09:00+08:00") for _ in range(2))
+    handle_at("2026-03-10T09:00+08:00", handled)
+    for query, is_handled, rows in (
+        ("outcome=handled", True, {handled}),
+        ("outcome=in_time", True, {handled}),
+        ("outcome=late", True, set()),
+        ("outcome=missed", False, set()),
+        ("root_cause=none", False, {waiting, handled}),
+        ("root_cause=price", True, set()),
+        ("", False, {waiting, handled}),
+    ):
+        with browser(shop.administrator, "2026-03-10T12:00+08:00") as client:
+            response = client.get(f"/complaints/?status=all&{query}")
+        assert set(response.context["page"].rows) == rows, query
+        form = FilterForm(QueryDict(query), actor=acting(shop.administrator, shop.merchant))
+        assert form.is_valid()
+        assert form.wanted().is_handled is is_handled, query
 
 
 def test_no_filter_reads_the_whole_table(many, wang):

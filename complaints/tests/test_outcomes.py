@@ -54,6 +54,23 @@ def test_missed_penalised_and_given_back():
     assert found(Outcome.GIVEN_BACK) == found(Outcome.MISSED) == {missed}
 
 
+@pytest.mark.parametrize("few", [0, 3000])
+def test_few_penalties_of_a_merchant_are_looked_up_and_many_complaints_read_and_both_find_the_same(few, monkeypatch):
+    monkeypatch.setattr("penalties.outcomes.FEW", few)
+    program = make_program()
+    missed, forgiven = (file_at(FILED, program) for _ in range(2))
+    overdue = case_at("2026-11-02T10:00+08:00", program=program).complaint
+    file_at("2026-11-10T09:00+08:00", program)
+    file_at(FILED)
+    at = moment("2026-11-10T10:00+08:00")
+    for kind in ("handle", "refund"):
+        run_sweep(kind, cut_off=at, issued_at=at, ran_by="test")
+    Penalty.objects.filter(complaint=forgiven).update(status="revoked", revoked_at=at, revoked_reason="Our fault.")
+    own = Complaint.objects.filter(merchant_id=program.merchant_id)
+    assert set(with_outcomes(own, [Outcome.PENALISED], program.merchant_id)) == {missed, forgiven, overdue}
+    assert set(with_outcomes(own, [Outcome.GIVEN_BACK], program.merchant_id)) == {forgiven}
+
+
 def test_an_overdue_refund_cost_points_but_the_complaint_was_not_missed():
     case = case_at("2026-11-02T10:00+08:00")
     at = moment("2026-11-10T10:00+08:00")

@@ -183,7 +183,7 @@ class TestForecast:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE penalties_penalty")
         (plan,) = plans_of(lambda: windows_by_day(shop.merchant.pk, now=moment(NOON)))
-        assert "penalty_standing" in plan
+        assert "penalty_that_counts" in plan
         assert "Seq Scan" not in plan
 
 

@@ -21,6 +21,7 @@ from complaints.tests.factories import (
 )
 from complaints.tests.pages import Shop, browser, make_shop, member, text_of
 from deadlines.sweeping import run_sweep
+from deadlines.tests.explaining import plans_of
 from merchants.models import Grant
 from penalties.models import Penalty
 from penalties.queries import open_at, points_overview, waiting_count, window_is_open
@@ -213,6 +214,8 @@ def test_points_are_added_up_in_all_and_by_mini_program_without_those_given_back
     penalised(make_shop())
     with django_assert_num_queries(1):
         overview = points_overview(shop.merchant.pk)
+    (plan,) = plans_of(lambda: points_overview(shop.merchant.pk))
+    assert "Index Only Scan using penalty_that_counts" in plan
     assert (overview.total.in_effect, overview.total.under_appeal, overview.is_partial) == (4, 1, False)
     assert [(each.name, each.in_effect, each.under_appeal) for each in overview.programs] == [
         (shop.program.name, 3, 1),

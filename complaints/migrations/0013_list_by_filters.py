@@ -1,0 +1,49 @@
+"""Indexes for what is no longer pending, and for what the list is narrowed to: a mini program, a dispute type, whose it
+is, advance protection.
+
+They are built beside the intake, without stopping it. So this migration is not one transaction, and may be run again
+after it was interrupted.
+"""
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+INDEXES = [
+    models.Index(
+        fields=["merchant", "-filed_at", "-id"],
+        name="complaint_no_longer_pending",
+        condition=~models.Q(status="pending"),
+    ),
+    models.Index(fields=["merchant", "mini_program", "status"], name="complaint_by_program"),
+    models.Index(fields=["merchant", "dispute_type", "status"], name="complaint_by_type"),
+    models.Index(fields=["merchant", "assignee", "status"], name="complaint_by_whose"),
+    models.Index(
+        fields=["merchant", "status"], name="complaint_protected", condition=models.Q(advance_protection=True)
+    ),
+]
+# Without it the planner takes the complaints of a merchant about its own program for as few as if any merchant's could
+# be about it, and sorts them all for one page.
+STATISTICS = """
+CREATE STATISTICS IF NOT EXISTS complaint_program_has_a_merchant (dependencies) ON merchant_id, mini_program_id
+    FROM complaints_complaint
+"""
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [
+        ("complaints", "0012_consultation_by_trade_no"),
+    ]
+
+    operations = [
+        operation
+        for index in INDEXES
+        for operation in (
+            migrations.RunSQL(f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}", migrations.RunSQL.noop),
+            AddIndexConcurrently(model_name="complaint", index=index),
+        )
+    ] + [
+        migrations.RunSQL(STATISTICS, "DROP STATISTICS IF EXISTS complaint_program_has_a_merchant"),
+        migrations.RunSQL("ANALYZE complaints_complaint", migrations.RunSQL.noop),
+    ]
