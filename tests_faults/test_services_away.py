@@ -191,10 +191,10 @@ def test_f5_what_only_the_broker_knows_is_forgotten(crew: Crew, services: Servic
     report.bitten("F5", "one message for what is due", size=f"{rows} rows", damage=f"{lost} never penalised")
 
 
-@pytest.fixture
-def web(transactional_db: None) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def web(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """The address of a real web server on this test's database."""
-    with portal() as address:
+    with django_db_blocker.unblock(), portal() as address:
         yield address
 
 
