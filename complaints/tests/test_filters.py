@@ -260,28 +260,32 @@ INDEXED = {
     "filed_from=2026-03-01&status=handled&dispute_type=Type+3&assignee=nobody": "complaint_by_",
 }
 
-COUNTED = {
-    "mini_program={program}": "complaint_by_program",
-    "dispute_type_is=Type+3": "complaint_by_type",
-    "dispute_type=3&dispute_type=type+4": "complaint_by_type",
+FEW = {
+    "mini_program={second}": "complaint_by_program",
+    "dispute_type_is=Rare+one": "complaint_by_type",
+    "dispute_type=RARE": "complaint_by_type",
     "assignee=me": "complaint_by_whose",
-    "assignee=nobody": "complaint_by_whose",
     "protection=yes": "complaint_protected",
 }
 
 
-@pytest.mark.parametrize(("query", "index"), COUNTED.items())
-def test_what_an_index_holds_is_counted_without_reading_a_complaint(many, wang, query, index):
-    form = FilterForm(QueryDict(query.format(program=many.program.pk)), actor=wang)
-    assert form.is_valid()
-    wanted = form.wanted()
-    assert not wanted.is_in_no_index
-    rows = narrowed(Complaint.objects.filter(merchant=many.merchant), wanted, now=NOON)
+def test_few_are_counted_by_the_index_that_finds_them(many, wang):
+    """Both of the statuses that hold any: of the others there is none, whichever index says so."""
+    second = make_program(merchant=many.merchant)
+    for status in (Status.PENDING, Status.HANDLED):
+        some = Complaint.objects.filter(merchant=many.merchant, status=status).order_by("-pk").values("pk")[:20]
+        Complaint.objects.filter(pk__in=some).update(
+            dispute_type="Rare one", mini_program=second, advance_protection=True
+        )
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_bitmapscan = off")  # for a table so small that it was never vacuumed
-    (plan,) = plans_of(lambda: status_counts(rows))
-    assert plan.count(f"Index Only Scan using {index}") == len(Status)
-    assert "Filter" not in plan
+        cursor.execute("ANALYZE complaints_complaint")
+    for query, index in FEW.items():
+        form = FilterForm(QueryDict(query.format(second=second.pk)), actor=wang)
+        assert form.is_valid()
+        assert not form.wanted().is_in_no_index
+        rows = narrowed(Complaint.objects.filter(merchant=many.merchant), form.wanted(), now=NOON)
+        (plan,) = plans_of(lambda rows=rows: status_counts(rows))
+        assert plan.count(f" {index} ") >= (1 if query == "assignee=me" else 2), f"{query}: {plan}"
 
 
 def test_the_second_part_of_the_list_does_not_read_over_what_is_pending(many):
