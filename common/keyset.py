@@ -8,7 +8,7 @@ page only holds rows of the querysets that the caller gave.
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -45,6 +45,8 @@ class Segment(Generic[Row]):
 
     rows: QuerySet[Row]
     order: str
+    read: "Callable[[int, Position | None, bool], list[Row]] | None" = None
+    """Reads as `take` does, where its statements are composed already."""
 
     @property
     def field(self) -> str:
@@ -56,12 +58,18 @@ class Segment(Generic[Row]):
 
     def take(self, number: int, *, after: "Position | None" = None, backwards: bool = False) -> list[Row]:
         """Return the first rows after a position, or the last ones before it, walking away from it."""
+        if self.read:
+            return self.read(number, after, backwards)
+        return list(self.taken(number, after=after, backwards=backwards))
+
+    def taken(self, number: int, *, after: "Position | None" = None, backwards: bool = False) -> QuerySet[Row]:
+        """Return what `take` reads."""
         descends = self.descends != backwards
         rows = self.rows.order_by(*((f"-{self.field}", "-pk") if descends else (self.field, "pk")))
         if after is not None:
             beyond = TupleLessThan if descends else TupleGreaterThan
             rows = rows.filter(beyond(Tuple(F(self.field), F("pk")), (after.value, after.pk)))
-        return list(rows[:number])
+        return rows[:number]
 
 
 @dataclass(frozen=True, slots=True)
