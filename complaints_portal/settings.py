@@ -98,7 +98,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "complaints_portal.urls"
 WSGI_APPLICATION = "complaints_portal.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+FORM_RENDERER = "common.kept.FormRenderer"
 
 TEMPLATES = [
     {
