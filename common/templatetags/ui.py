@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from common import undo, wording
+from common.kept import Pieces, exact
 
 register = template.Library()
 
@@ -326,7 +327,10 @@ def evidence(pictures: Iterable[Any], label: str = "") -> dict[str, Any]:
     return {"pictures": pictures, "label": label}
 
 
-@register.inclusion_tag("components/picture_upload.html")
+_uploads = Pieces()
+
+
+@register.simple_tag
 def picture_upload(
     name: str = "pictures",
     *,
@@ -339,12 +343,12 @@ def picture_upload(
     limit: int = 9,
     max_bytes: int = 5 * 1024 * 1024,
     required: bool = False,
-) -> dict[str, Any]:
+) -> SafeString:
     """A field for several pictures; `kept` are those already uploaded (`id`, `url`, `alt`), sent again as `kept_name`.
 
     A kept picture is a ticked box with its thumbnail: unticking removes it, also without a script.
     """
-    return {
+    given = {
         "name": name,
         "id": id or f"id_{name}",
         "label": label,
@@ -357,6 +361,13 @@ def picture_upload(
         "max_megabytes": max_bytes // (1024 * 1024),
         "required": required,
     }
+
+    def write() -> SafeString:
+        return render_to_string("components/picture_upload.html", given)
+
+    if kept or errors:
+        return write()
+    return _uploads.get(exact(given | {"kept": (), "errors": ()}), write)
 
 
 @register.inclusion_tag("components/error_summary.html")
@@ -371,10 +382,19 @@ def pagination(previous: str | None = None, next: str | None = None, summary: st
     return {"previous": previous, "next": next, "summary": summary}
 
 
-@register.inclusion_tag("components/tabs.html")
-def tabs(items: Iterable[Mapping[str, Any]], label: str) -> dict[str, Any]:
+@register.simple_tag
+def tabs(items: Iterable[Mapping[str, Any]], label: str) -> SafeString:
     """Links that stand beside each other, each with `url`, `label`, `current`, and perhaps a `count`."""
-    return {"items": items, "label": label}
+    written = "".join([_tab(item) for item in items])
+    return SafeString(
+        f'<nav class="tabs" aria-label="{escaped(label)}">\n<ul class="tabs__list">{written}</ul>\n</nav>'
+    )
+
+
+def _tab(item: Mapping[str, Any]) -> str:
+    current = ' aria-current="page"' if item["current"] else ""
+    count = "" if item.get("count") is None else f' <span class="count">{escaped(item["count"])}</span>'
+    return f'\n<li><a href="{escaped(item["url"])}"{current}>{escaped(item["label"])}{count}</a></li>\n'
 
 
 @register.inclusion_tag("components/steps.html")

@@ -7,12 +7,13 @@ from urllib.parse import quote
 from django import template
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from common.templatetags.ui import badge, clock, escaped, icon, money
+from common.templatetags.ui import badge, button, clock, escaped, icon, money, tag
 from common.wording import initials
-from complaints.filters import ALL, FilterForm
+from complaints.filters import ALL, FilterForm, Option
 from complaints.models import Complaint
 from complaints.states import Status
 from complaints.strip import Line, strip
@@ -68,17 +69,28 @@ def _clock_line(line: Line, context: template.Context) -> str:
     return f'\n<li class="clocks__line">\n{kind}\n{face}\n{points}\n</li>\n'
 
 
-@register.inclusion_tag("complaints/_filter_menu.html")
-def filter_menu(form: FilterForm, name: str) -> dict[str, Any]:
+@register.simple_tag
+def filter_menu(form: FilterForm, name: str) -> SafeString:
     """A filter of which several values can be chosen: {% filter_menu form "status" %}."""
-    options = form.options(name)
-    return {
-        "name": name,
-        "label": form.fields[name].label,
-        "options": options,
-        "number": sum(option.is_chosen for option in options) if ALL not in form.chosen(name) else 0,
-        "errors": form[name].errors,
-    }
+    options, errors = form.options(name), form[name].errors
+    number = sum(option.is_chosen for option in options) if ALL not in form.chosen(name) else 0
+    label = escaped(form.fields[name].label)
+    count = f' <span class="count">{number}</span>' if number else ""
+    offered = "".join([_option(name, option) for option in options])
+    return SafeString(
+        f'<details class="menu filter" data-menu{" open" if errors else ""}>\n'
+        f'<summary class="button">{label}{count}{icon("down")}</summary>\n'
+        f'<fieldset class="menu__list menu__list--form" id="filter_{name}" tabindex="-1">\n'
+        f'<legend class="visually-hidden">{label}</legend>\n<div class="filter__options">\n{offered}\n</div>\n'
+        f"{errors if errors else ''}\n{button(_('Apply'), small=True)}\n</fieldset>\n</details>\n"
+    )
+
+
+def _option(name: str, option: Option) -> str:
+    return (
+        f'<label class="filter__option"><input type="checkbox" name="{name}" value="{escaped(option.value)}"'
+        f"{' checked' if option.is_chosen else ''}>{escaped(capfirst(option.label))}</label>"
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -151,6 +163,30 @@ class QueueRows:
             looks = "button button--small button--quiet"
             return f'<a class="{looks}" data-row-key="h" href="{address}#handle">{self.handle}</a>'
         return '<span class="none">–</span>'
+
+
+@register.simple_tag(takes_context=True)
+def due_rows(context: template.Context, complaints: Iterable[Complaint]) -> SafeString:
+    """The rows of a short list of what is due next: {% due_rows complaints %}, with `points` and `now` of the page."""
+    points: Mapping[int, int] = context["points"]
+    headings = (_("Deadline (Beijing time)"), _("Points"), _("Mini program"), _("Trade amount"))
+    due, stake, program, amount = map(escaped, headings)
+    address = reverse("complaints:detail", args=["NUMBER"])
+    rows = []
+    for complaint in complaints:
+        number, mark = complaint.complaint_no, ""
+        if complaint.advance_protection:
+            mark = f'<span class="row">{tag(_("advance protection"), tone="accent", icon="shield")}</span>'
+        at_stake = points.get(complaint.pk)
+        rows.append(
+            f'<tr>\n<th scope="row">\n<a class="row-link" href="{address.replace("NUMBER", number)}">'
+            f'{escaped(complaint.dispute_type)}</a>\n<small class="number-plate">{number}</small>\n{mark}\n</th>\n'
+            f'<td data-label="{due}">{clock(context, complaint.handle_by, zone=False)}</td>\n'
+            f'<td data-label="{stake}" class="number">{"–" if at_stake is None else at_stake}</td>\n'
+            f'<td data-label="{program}">{escaped(complaint.mini_program.name)}</td>\n'
+            f'<td data-label="{amount}" class="number">{money(complaint.trade_amount)}</td>\n</tr>\n'
+        )
+    return SafeString("".join(rows))
 
 
 @register.simple_tag(takes_context=True)
