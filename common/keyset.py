@@ -8,7 +8,7 @@ page only holds rows of the querysets that the caller gave.
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -48,6 +48,8 @@ class Segment(Generic[Row]):
     joined: QuerySet[Row] | None = None
     """The same model with what is joined to it: done for the rows of a page, not for each that is sorted to find them.
     """
+    read: "Callable[[int, Position | None, bool], list[Row]] | None" = None
+    """Reads as `take` does, where its statements are composed already."""
 
     @property
     def field(self) -> str:
@@ -59,6 +61,12 @@ class Segment(Generic[Row]):
 
     def take(self, number: int, *, after: "Position | None" = None, backwards: bool = False) -> list[Row]:
         """Return the first rows after a position, or the last ones before it, walking away from it."""
+        if self.read:
+            return self.read(number, after, backwards)
+        return list(self.taken(number, after=after, backwards=backwards))
+
+    def taken(self, number: int, *, after: "Position | None" = None, backwards: bool = False) -> QuerySet[Row]:
+        """Return what `take` reads."""
         descends = self.descends != backwards
         order = (f"-{self.field}", "-pk") if descends else (self.field, "pk")
         rows = self.rows.order_by(*order)
@@ -66,8 +74,8 @@ class Segment(Generic[Row]):
             beyond = TupleLessThan if descends else TupleGreaterThan
             rows = rows.filter(beyond(Tuple(F(self.field), F("pk")), (after.value, after.pk)))
         if self.joined is None:
-            return list(rows[:number])
-        return list(self.joined.filter(pk__in=rows.values("pk")[:number]).order_by(*order))
+            return rows[:number]
+        return self.joined.filter(pk__in=rows.values("pk")[:number]).order_by(*order)
 
 
 @dataclass(frozen=True, slots=True)

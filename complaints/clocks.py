@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from common.written import written
 from deadlines.models import Deadline
 
 Subjects = Callable[[Collection[int]], "QuerySet[Any, int]"]
@@ -27,9 +28,14 @@ def clocks_by_complaint(complaint_ids: Collection[int]) -> Mapping[int, list[Dea
     found: dict[int, list[Deadline]] = {number: [] for number in complaint_ids}
     if not found:
         return found
-    own = (Deadline.Kind.HANDLE, Deadline.Kind.FINISH)
-    clocks = Deadline.objects.filter(kind__in=own, subject_id__in=list(found))
-    others = [Deadline.objects.filter(kind=kind, subject_id__in=of(list(found))) for kind, of in _subjects]
-    for clock in sorted(clocks.union(*others, all=True), key=lambda clock: (clock.due_at, clock.pk)):
+    for clock in sorted(_clocks_about(list(found)), key=lambda clock: (clock.due_at, clock.pk)):
         found[clock.complaint_id].append(clock)
     return found
+
+
+@written
+def _clocks_about(complaint_ids: list[int]) -> "QuerySet[Deadline]":
+    own = (Deadline.Kind.HANDLE, Deadline.Kind.FINISH)
+    clocks = Deadline.objects.filter(kind__in=own, subject_id__in=complaint_ids)
+    others = [Deadline.objects.filter(kind=kind, subject_id__in=of(complaint_ids)) for kind, of in _subjects]
+    return clocks.union(*others, all=True)

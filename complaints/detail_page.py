@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpResponse, QueryDict
+from django.shortcuts import render
 from django.urls import reverse
 
 from complaints.clocks import clocks_by_complaint
@@ -15,11 +15,11 @@ from complaints.methods import NEEDS, refusal_of
 from complaints.models import CannedReply, Complaint, Draft, Method
 from complaints.neighbours import Neighbours, neighbours_of
 from complaints.permissions import may
-from complaints.queries import with_everything
+from complaints.queries import case_of
 from complaints.states import COMPLAINT, OPEN, Status
 from complaints.timeline import handling_of, timeline
 from complaints.workspace.assigning import colleagues
-from complaints.workspace.canned import canned_of
+from complaints.workspace.canned import canned_now
 from complaints.workspace.drafts import drafts_of
 from complaints.workspace.notes import Contact, lines_of
 from complaints.workspace.presence import look
@@ -79,13 +79,16 @@ def detail_page(request: MemberRequest, complaint_no: str, answer: Answer | None
     """Show a complaint with forms for what this member can do now, filled in with what they typed already."""
     answer = answer or Answer()
     actor, now = request.actor, request.now
-    complaint = get_object_or_404(with_everything(actor), complaint_no=complaint_no)
+    found = case_of(actor, complaint_no)
+    if not found:
+        raise Http404
+    (complaint,) = found
     possible = COMPLAINT.allowed(complaint.status)
     moves: list[str] = [
         verb for verb in ("handle", "leave_message") if verb in possible and may(actor, verb, complaint)
     ]
     is_worker = may(actor, "arrange", complaint)
-    replies = list(canned_of(request.merchant.pk)) if is_worker and moves else []
+    replies = canned_now(request.merchant.pk) if is_worker and moves else []
     forms = _forms(request, complaint, moves, replies, answer)
     clocks = clocks_by_complaint([complaint.pk])[complaint.pk]
     neighbours = neighbours_of(complaint, actor, request.GET.get("from", ""), now)

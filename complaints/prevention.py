@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Case, Count, Q, QuerySet, When
 
+from common.written import written
 from complaints.models import Complaint
 from merchants.contacts import Contact, contact_of, programs_of
 from merchants.models import MiniProgram
@@ -77,4 +78,10 @@ def said_unreachable() -> Q:
 
 def without_contact(merchant_id: int) -> int:
     """Count the mini programs of a merchant about which consumers cannot reach anybody."""
-    return MiniProgram.objects.filter(UNREACHED, merchant_id=merchant_id).count()
+    return sum(_unreached(merchant_id))
+
+
+@written
+def _unreached(merchant_id: int) -> QuerySet[MiniProgram, int]:
+    unreached = MiniProgram.objects.filter(UNREACHED, merchant_id=merchant_id)
+    return unreached.values("merchant_id").annotate(number=Count("pk")).values_list("number", flat=True).order_by()

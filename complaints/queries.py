@@ -1,7 +1,7 @@
 """Read complaints: the list with its tabs and filters, what is due, and one complaint with all that belongs to it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import reduce
@@ -9,12 +9,12 @@ from operator import or_
 
 from django.db import connection
 from django.db.models import Prefetch, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
 
 from common.actors import Actor
 from common.counting import capped_counts
-from common.keyset import Segment
+from common.keyset import Position, Segment
 from common.numbers import BEIJING
+from common.written import Fixed, written, written_counts
 from complaints.models import Complaint, Message
 from complaints.outcomes import HANDLED, NOT_SAID, with_outcomes, with_root_causes
 from complaints.permissions import visible_to
@@ -161,32 +161,75 @@ def end_of_today(now: datetime) -> datetime:
 def segments(complaints: QuerySet[Complaint], statuses: Collection[str]) -> list[Segment[Complaint]]:
     """Return the list in its order: what is pending by its deadline, then the others, newest first."""
     joined = Complaint.objects.select_related("mini_program", "handling", "assignee__user")
-    found: list[Segment[Complaint]] = []
+    return [Segment(complaints.filter(stretch), order, joined) for stretch, order in _stretches(statuses)]
+
+
+def _stretches(statuses: Collection[str]) -> list[tuple[Q, str]]:
+    """Return the parts of the list: which complaints stand in each, in which order."""
+    found = []
     if Status.PENDING in statuses:
-        found.append(Segment(complaints.filter(status=Status.PENDING), "handle_by", joined))
+        found.append((Q(status=Status.PENDING), "handle_by"))
     others = [status for status in statuses if status != Status.PENDING]
     if len(others) == len(Status) - 1:
-        found.append(Segment(complaints.exclude(status=Status.PENDING), "-filed_at", joined))
+        found.append((~Q(status=Status.PENDING), "-filed_at"))
     elif others:
-        found.append(Segment(complaints.filter(status__in=others), "-filed_at", joined))
+        found.append((Q(status__in=others), "-filed_at"))
     return found
 
 
-def usual_dispute_types(complaints: QuerySet[Complaint]) -> list[str]:
-    """Return the dispute types that stand most often among the latest complaints, by name."""
-    latest = complaints.order_by("-filed_at", "-pk").values_list("dispute_type", flat=True)[:LOOKED_AT]
+def all_segments(actor: Actor, statuses: Collection[str]) -> list[Segment[Complaint]]:
+    """Return the same list of all that the actor sees, narrowed by nothing else."""
+    chosen = tuple(statuses)
+
+    def reader(index: int) -> Callable[[int, Position | None, bool], list[Complaint]]:
+        return lambda number, after, backwards: _taken(actor, Fixed((chosen, index, number, backwards)), after)
+
+    orders = [order for _stretch, order in _stretches(chosen)]
+    return [Segment(Complaint.objects.all(), order, read=reader(index)) for index, order in enumerate(orders)]
+
+
+@written
+def _taken(actor: Actor, how: Fixed, after: Position | None) -> QuerySet[Complaint]:
+    statuses, index, number, backwards = how.value
+    part: Segment[Complaint] = segments(visible_to(actor), statuses)[index]
+    return part.taken(number, after=after, backwards=backwards)
+
+
+def usual_dispute_types(latest: Iterable[str]) -> list[str]:
+    """Return the dispute types that stand most often among those of the latest complaints, by name."""
     return sorted(name for name, _number in Counter(latest).most_common(SHOWN_TYPES))
+
+
+@written
+def latest_dispute_types(actor: Actor) -> QuerySet[Complaint, str]:
+    """Return the dispute types of the latest complaints."""
+    return visible_to(actor).order_by("-filed_at", "-pk").values_list("dispute_type", flat=True)[:LOOKED_AT]
 
 
 def status_counts(complaints: QuerySet[Complaint]) -> dict[str, int]:
     """Count by status, each no further than one above the cap, in one statement."""
-    return capped_counts({status.value: complaints.filter(status=status) for status in Status})
+    return capped_counts(_by_status(complaints))
+
+
+def _by_status(complaints: QuerySet[Complaint]) -> dict[str, QuerySet[Complaint]]:
+    return {status.value: complaints.filter(status=status) for status in Status}
+
+
+@written_counts
+def all_status_counts(actor: Actor) -> dict[str, QuerySet[Complaint]]:
+    """Count all that the actor sees by status, in the same way."""
+    return _by_status(visible_to(actor))
 
 
 def points_of(complaints: Iterable[Complaint]) -> dict[int, int]:
     """Return, by complaint, the points that its running clock carries; a clock that was stopped or swept has none."""
-    clocks = Deadline.objects.filter(kind=Deadline.Kind.HANDLE, subject_id__in=[each.pk for each in complaints])
-    return dict(clocks.values_list("subject_id", "points"))
+    return dict(_points([each.pk for each in complaints]))
+
+
+@written
+def _points(complaint_ids: list[int]) -> QuerySet[Deadline, tuple[int, int]]:
+    clocks = Deadline.objects.filter(kind=Deadline.Kind.HANDLE, subject_id__in=complaint_ids)
+    return clocks.values_list("subject_id", "points")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,18 +250,36 @@ class Standing:
 
 def standing(merchant_id: int, *, now: datetime, shown: int = 10) -> Standing:
     """Look up how a merchant stands, with the complaints that are due next."""
-    pending = pending_of(merchant_id)
-    counts = capped_counts({"pending": pending, "overdue": pending.filter(handle_by__lt=now, is_history=False)})
-    clocks = Deadline.objects.filter(
-        merchant_id=merchant_id, kind=Deadline.Kind.HANDLE, due_at__gte=now, due_at__lt=end_of_today(now)
-    )
-    due = pending.filter(handle_by__gte=now, is_history=False)
+    counts = _standing_counts(merchant_id, now)
     return Standing(
         pending=counts["pending"],
         overdue=counts["overdue"],
-        points_at_stake=clocks.aggregate(points=Coalesce(Sum("points"), 0))["points"],
-        next_due=list(due.select_related("mini_program", "handling").order_by("handle_by", "pk")[:shown]),
+        points_at_stake=at_stake(merchant_id, Deadline.Kind.HANDLE, now=now),
+        next_due=_due_next(merchant_id, now, Fixed(shown)),
     )
+
+
+@written_counts
+def _standing_counts(merchant_id: int, now: datetime) -> dict[str, QuerySet[Complaint]]:
+    pending = pending_of(merchant_id)
+    return {"pending": pending, "overdue": pending.filter(handle_by__lt=now, is_history=False)}
+
+
+@written
+def _due_next(merchant_id: int, now: datetime, shown: Fixed) -> QuerySet[Complaint]:
+    due = pending_of(merchant_id).filter(handle_by__gte=now, is_history=False)
+    return due.select_related("mini_program", "handling").order_by("handle_by", "pk")[: shown.value]
+
+
+def at_stake(merchant_id: int, kind: Deadline.Kind, *, now: datetime) -> int:
+    """Add up the points that a merchant loses by the end of today, Beijing time, unless somebody acts."""
+    return sum(_at_stake(merchant_id, kind, now, end_of_today(now)))
+
+
+@written
+def _at_stake(merchant_id: int, kind: Deadline.Kind, now: datetime, until: datetime) -> QuerySet[Deadline, int]:
+    clocks = Deadline.objects.filter(merchant_id=merchant_id, kind=kind, due_at__gte=now, due_at__lt=until)
+    return clocks.values("merchant_id").annotate(sum=Sum("points")).values_list("sum", flat=True).order_by()
 
 
 def pending_of(merchant_id: int) -> QuerySet[Complaint]:
@@ -240,3 +301,9 @@ def with_everything(actor: Actor) -> QuerySet[Complaint]:
             "history",
         )
     )
+
+
+@written
+def case_of(actor: Actor, complaint_no: str) -> QuerySet[Complaint]:
+    """Return the complaint with this number among those of this actor, with all that its page shows."""
+    return with_everything(actor).filter(complaint_no=complaint_no)

@@ -12,15 +12,24 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from common.counting import count_words
-from common.keyset import BadCursor, Page, keyset_page
+from common.keyset import BadCursor, Page, Segment, keyset_page
 from complaints.clocks import clocks_by_complaint
 from complaints.filters import ALL, VIEW, FilterForm, opened
-from complaints.models import SavedView
+from complaints.models import Complaint, SavedView
 from complaints.permissions import may, visible_to
-from complaints.queries import narrowed, segments, status_counts, usual_dispute_types
+from complaints.queries import (
+    Wanted,
+    all_segments,
+    all_status_counts,
+    latest_dispute_types,
+    narrowed,
+    segments,
+    status_counts,
+    usual_dispute_types,
+)
 from complaints.search import is_counted
 from complaints.states import Status
-from complaints.workspace.saved_views import views_of
+from complaints.workspace.saved_views import shown_views
 from merchants.models import Grant
 from merchants.pages import MemberRequest, member_page
 
@@ -41,7 +50,7 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
         form, left_out = opened(request.GET, actor=actor)
     else:
         form, left_out = FilterForm(request.GET, actor=actor), []
-    views = _views(form, list(views_of(actor)))
+    views = _views(form, shown_views(actor))
     context: dict[str, Any] = {
         "form": form,
         "left_out": left_out,
@@ -49,7 +58,7 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
         "views": views,
         "current_view": next((view for view in views if view.is_current), None),
         "query": form.kept().urlencode(),
-        "types": _types(form, usual_dispute_types(visible_to(actor))),
+        "types": _types(form, usual_dispute_types(latest_dispute_types(actor))),
         "now": request.now,
         "page": Page(rows=[], previous=None, next=None),
         "may_handle": may(actor, "handle"),
@@ -57,11 +66,8 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
     }
     if form.is_valid():
         wanted = form.wanted()
-        complaints = narrowed(visible_to(actor), wanted, now=request.now)
-        may_count = not wanted.is_in_no_index and (not wanted.search or is_counted(visible_to(actor), wanted.search))
-        counts = status_counts(complaints) if may_count else {}
         statuses = form.statuses()
-        parts = segments(complaints, [each for each in statuses if each != Status.PENDING or not wanted.is_handled])
+        parts, counts = _listed(request, wanted, statuses)
         try:
             page = keyset_page(parts, cursor=request.GET.get("cursor", ""))
         except BadCursor as refusal:
@@ -78,6 +84,19 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
     else:
         context["tabs"] = _tabs(form, (), {}, "")
     return render(request, "complaints/list.html", context)
+
+
+def _listed(
+    request: MemberRequest, wanted: Wanted, statuses: Collection[str]
+) -> tuple[list[Segment[Complaint]], dict[str, int]]:
+    """Return the list that is wanted, and its counts by status where counting does not take too long."""
+    actor = request.actor
+    if not wanted:
+        return all_segments(actor, statuses), all_status_counts(actor)
+    complaints = narrowed(visible_to(actor), wanted, now=request.now)
+    may_count = not wanted.is_in_no_index and (not wanted.search or is_counted(visible_to(actor), wanted.search))
+    parts = segments(complaints, [each for each in statuses if each != Status.PENDING or not wanted.is_handled])
+    return parts, status_counts(complaints) if may_count else {}
 
 
 def _tabs(form: FilterForm, chosen: Collection[str], counts: dict[str, int], view: str) -> list[dict[str, Any]]:

@@ -1,14 +1,17 @@
 """What every page is given: the navigation, who is signed in, and the merchants for whom they work."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from common.actors import ActorKind
-from common.counting import capped_counts, count_words
+from common.counting import count_words
+from common.written import written_counts
 from complaints.consultations.queries import unanswered_of
 from complaints.queries import pending_of
 from merchants.models import Grant
@@ -58,18 +61,21 @@ def navigation(request: PageRequest) -> list[dict[str, Any]]:
 
 def _cases(request: PageRequest, merchant_id: int) -> list[dict[str, Any]]:
     """Return the entries of what waits for the merchant, counted in one statement."""
-    counts = capped_counts(
-        {
-            "pending": pending_of(merchant_id),
-            "unanswered": unanswered_of(merchant_id),
-            "due": due_of(merchant_id),
-        }
-    )
+    counts = _waiting(merchant_id)
     return [
         _entry(request, reverse("complaints:list"), _("Complaints"), "complaint", count=counts["pending"]),
         _entry(request, reverse("consultations:list"), _("Consultations"), "consultation", count=counts["unanswered"]),
         _entry(request, reverse("refunds:list"), _("Pending refunds"), "refund", count=counts["due"]),
     ]
+
+
+@written_counts
+def _waiting(merchant_id: int) -> Mapping[str, QuerySet[Any]]:
+    return {
+        "pending": pending_of(merchant_id),
+        "unanswered": unanswered_of(merchant_id),
+        "due": due_of(merchant_id),
+    }
 
 
 def _entry(

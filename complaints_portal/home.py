@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from common.counting import count_words
 from common.wording import BEIJING, beijing_time
+from common.written import written
 from complaints.models import Complaint
 from complaints.queries import Standing, points_of, standing
 from complaints.states import Status
@@ -153,7 +155,12 @@ def waiting(complaints: Standing, refunds: RefundStanding, found: Forecast, *, a
 
 def assigned_to(member: Membership, *, now: datetime) -> list[Complaint]:
     """Return the pending complaints of a member that are due next."""
+    return _assigned(member.pk, member.merchant_id, now)
+
+
+@written
+def _assigned(member_id: int, merchant_id: int, now: datetime) -> QuerySet[Complaint]:
     mine = Complaint.objects.filter(
-        assignee=member, merchant_id=member.merchant_id, status=Status.PENDING, handle_by__gte=now, is_history=False
+        assignee_id=member_id, merchant_id=merchant_id, status=Status.PENDING, handle_by__gte=now, is_history=False
     )
-    return list(mine.select_related("mini_program").order_by("handle_by", "pk")[:MINE_SHOWN])
+    return mine.select_related("mini_program").order_by("handle_by", "pk")[:MINE_SHOWN]

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Max, Min, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from common.wording import BEIJING
+from common.written import written
 from deadlines.models import Deadline
 
 DUTIES = (Deadline.Kind.HANDLE, Deadline.Kind.REFUND, Deadline.Kind.SUPPLEMENT)
@@ -78,13 +80,18 @@ def due_by_day(merchant_id: int, *, now: datetime) -> list[Due]:
 
     At the very moment of its deadline a clock still counts.
     """
+    return [
+        Due(row["kind"], row["day"], row["number"], row["stake"], row["first_at"], row["last_at"])
+        for row in _sums(merchant_id, now)
+    ]
+
+
+@written
+def _sums(merchant_id: int, now: datetime) -> QuerySet[Any, Any]:
     clocks = Deadline.objects.filter(merchant_id=merchant_id, kind__in=DUTIES, due_at__gte=now)
     days = clocks.annotate(day=TruncDate("due_at", tzinfo=BEIJING)).values("kind", "day")
     sums = days.annotate(number=Count("pk"), stake=Sum("points"), first_at=Min("due_at"), last_at=Max("due_at"))
-    return [
-        Due(row["kind"], row["day"], row["number"], row["stake"], row["first_at"], row["last_at"])
-        for row in sums.order_by("day", "kind")
-    ]
+    return sums.order_by("day", "kind")
 
 
 def forecast(duties: Iterable[Due], windows: Iterable[Due] = (), *, now: datetime) -> Forecast:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from common.actors import Actor, ActorKind
+from common.written import written
 from merchants.models import AccessRequest, Membership, User
 
 SESSION_KEY = "merchant"
@@ -20,16 +21,20 @@ def memberships_of(request: HttpRequest) -> list[Membership]:
     user = request.user
     if not isinstance(user, User) or not user.is_active or user.is_staff:
         return []
+    chosen = request.session.get(SESSION_KEY)
+    return sorted(_memberships(user.pk), key=lambda membership: membership.merchant_id != chosen)
+
+
+@written
+def _memberships(user_id: int) -> QuerySet[Membership]:
     waiting = AccessRequest.objects.filter(membership__merchant=OuterRef("merchant"), decided_at=None).order_by()
     counted = waiting.values("membership__merchant").annotate(number=Count("pk")).values("number")
-    memberships = (
-        Membership.objects.filter(user=user)
+    return (
+        Membership.objects.filter(user_id=user_id)
         .select_related("merchant")
         .annotate(waiting_requests=Coalesce(Subquery(counted), 0))
         .order_by("pk")
     )
-    chosen = request.session.get(SESSION_KEY)
-    return sorted(memberships, key=lambda membership: membership.merchant_id != chosen)
 
 
 def page_actor(request: HttpRequest, memberships: Sequence[Membership]) -> Actor | None:

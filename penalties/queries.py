@@ -3,16 +3,18 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
-from common.counting import CAP, capped_count, count_words
+from common.counting import CAP, count_words
 from common.keyset import Segment
 from common.policy import policy_at
 from common.wording import BEIJING
+from common.written import written, written_counts
 from complaints.models import Complaint, HistoryLine
 from complaints.queries import start_of
 from complaints.reviews.record import RECENT, Tally
@@ -102,7 +104,12 @@ def overdue_numbers(complaint_ids: Collection[int]) -> QuerySet[Penalty, int]:
 
 def waiting_count(merchant_id: int, *, now: datetime) -> int:
     """Count the penalties in effect whose window is open, no further than one above the cap."""
-    return capped_count(Penalty.objects.filter(open_at(now), merchant_id=merchant_id, status=Status.IN_EFFECT))
+    return _waiting(merchant_id, now)["waiting"]
+
+
+@written_counts
+def _waiting(merchant_id: int, now: datetime) -> dict[str, QuerySet[Penalty]]:
+    return {"waiting": Penalty.objects.filter(open_at(now), merchant_id=merchant_id, status=Status.IN_EFFECT)}
 
 
 def windows_by_day(merchant_id: int, *, now: datetime) -> list[Due]:
@@ -112,12 +119,17 @@ def windows_by_day(merchant_id: int, *, now: datetime) -> list[Due]:
     merchant.
     """
     last = now.astimezone(BEIJING).date() + timedelta(days=DAYS)
+    sums = _windows(merchant_id, now, start_of(last))
+    return [Due(Deadline.Kind.APPEAL, row["day"], row["number"], 0, row["first_at"], row["last_at"]) for row in sums]
+
+
+@written
+def _windows(merchant_id: int, now: datetime, until: datetime) -> QuerySet[Any, Any]:
     standing = Penalty.objects.filter(
-        open_at(now), merchant_id=merchant_id, status=Status.IN_EFFECT, appeal_by__lt=start_of(last)
+        open_at(now), merchant_id=merchant_id, status=Status.IN_EFFECT, appeal_by__lt=until
     )
     days = standing.annotate(day=TruncDate("appeal_by", tzinfo=BEIJING)).values("day")
-    sums = days.annotate(number=Count("pk"), first_at=Min("appeal_by"), last_at=Max("appeal_by")).order_by("day")
-    return [Due(Deadline.Kind.APPEAL, row["day"], row["number"], 0, row["first_at"], row["last_at"]) for row in sums]
+    return days.annotate(number=Count("pk"), first_at=Min("appeal_by"), last_at=Max("appeal_by")).order_by("day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +256,12 @@ def was_revoked_by_hand(penalty: Penalty) -> bool:
 
 def timeout_penalties(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
     """Return, by complaint, the penalty for not handling it in time; each complaint has at most one."""
-    penalties = Penalty.objects.filter(
-        kind=Kind.COMPLAINT_TIMEOUT, subject_id__in=[complaint.pk for complaint in complaints]
-    )
-    return {penalty.subject_id: penalty for penalty in penalties}
+    return {penalty.subject_id: penalty for penalty in _timeouts([complaint.pk for complaint in complaints])}
+
+
+@written
+def _timeouts(complaint_ids: list[int]) -> QuerySet[Penalty]:
+    return Penalty.objects.filter(kind=Kind.COMPLAINT_TIMEOUT, subject_id__in=complaint_ids)
 
 
 def record(merchant_id: int, now: datetime) -> Iterable[Tally]:

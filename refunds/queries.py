@@ -6,14 +6,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Prefetch, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
 
 from common.actors import Actor
 from common.counting import capped_counts
 from common.keyset import Segment
 from common.policy import policy_at
+from common.written import Fixed, written, written_counts
 from complaints.models import Complaint
-from complaints.queries import end_of_today, start_of
+from complaints.queries import at_stake, start_of
 from deadlines.models import Deadline
 from evidence.models import Evidence
 from refunds.cases import COUNTING, ZERO, rest_of
@@ -151,17 +151,24 @@ class Standing:
 
 def standing(merchant_id: int, *, now: datetime, shown: int = 1) -> Standing:
     """Look up how a merchant stands, with the refunds that are due next."""
-    due = RefundCase.objects.filter(merchant_id=merchant_id, status=CaseStatus.DUE)
-    counts = capped_counts({"due": due, "overdue": due.filter(overdue_at(now))})
-    clocks = Deadline.objects.filter(
-        merchant_id=merchant_id, kind=Deadline.Kind.REFUND, due_at__gte=now, due_at__lt=end_of_today(now)
-    )
+    counts = _standing_counts(merchant_id, now)
     return Standing(
         due=counts["due"],
         overdue=counts["overdue"],
-        points_at_stake=clocks.aggregate(points=Coalesce(Sum("points"), 0))["points"],
-        next_due=list(due.filter(RUNNING, refund_by__gte=now).order_by("refund_by", "pk")[:shown]),
+        points_at_stake=at_stake(merchant_id, Deadline.Kind.REFUND, now=now),
+        next_due=_due_next(merchant_id, now, Fixed(shown)),
     )
+
+
+@written_counts
+def _standing_counts(merchant_id: int, now: datetime) -> dict[str, QuerySet[RefundCase]]:
+    return {"due": due_of(merchant_id), "overdue": due_of(merchant_id).filter(overdue_at(now))}
+
+
+@written
+def _due_next(merchant_id: int, now: datetime, shown: Fixed) -> QuerySet[RefundCase]:
+    running = due_of(merchant_id).filter(RUNNING, refund_by__gte=now)
+    return running.order_by("refund_by", "pk")[: shown.value]
 
 
 def claims_of(complaint: Complaint) -> list[NoRefundClaim]:

@@ -12,11 +12,12 @@ from django.http import HttpRequest
 from django.template import Context, TemplateSyntaxError
 from django.template.loader import render_to_string
 from django.templatetags.static import static
-from django.utils.html import format_html, json_script
+from django.utils.html import conditional_escape, format_html, json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from common import undo, wording
+from common.kept import Pieces, exact
 
 register = template.Library()
 
@@ -76,6 +77,16 @@ ROLE_ICONS = {
 MESSAGE_TONES = {"success": "ok", "warning": "warn", "error": "danger"}
 
 
+def escaped(text: Any) -> str:
+    """Return a text as it may stand in a page: markup that is safe stays, everything else is escaped."""
+    return text if type(text) is SafeString else conditional_escape(text)
+
+
+def attributes(given: Mapping[str, Any]) -> str:
+    """Return the attributes of an element that have a value, each with a blank in front."""
+    return "".join([f' {name}="{escaped(value)}"' for name, value in given.items() if value])
+
+
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of static/img/icons.svg, 1.25 em high; hidden from screen readers unless it has a label of its own."""
@@ -90,17 +101,22 @@ def _drawn(name: str, label: str) -> SafeString:
     return format_html('<svg class="icon" width="16" height="16" {}>{}</svg>', spoken, use)
 
 
-@register.inclusion_tag("components/badge.html")
-def badge(state: str, label: str) -> dict[str, str]:
+@register.simple_tag
+def badge(state: str, label: str) -> SafeString:
     """The state of a complaint, a penalty, an appeal ...: {% badge complaint.status complaint.get_status_display %}."""
     tone, shape = STATE_LOOKS.get(state, ("neutral", "open"))
-    return {"state": state, "label": label, "tone": tone, "icon_name": shape}
+    return _badge(label, tone, shape)
 
 
-@register.inclusion_tag("components/badge.html")
-def tag(label: str, tone: str = "neutral", icon: str = "") -> dict[str, str]:
+@register.simple_tag
+def tag(label: str, tone: str = "neutral", icon: str = "") -> SafeString:
     """A short remark in the shape of a badge, for what is not a state: points, advance protection."""
-    return {"label": label, "tone": tone, "icon_name": icon}
+    return _badge(label, tone, icon)
+
+
+def _badge(label: str, tone: str, shape: str) -> SafeString:
+    drawn = icon(shape) if shape else ""
+    return SafeString(f'<span class="badge" data-tone="{escaped(tone)}">{drawn}{escaped(label)}</span>')
 
 
 @register.simple_tag(takes_context=True)
@@ -124,17 +140,14 @@ def clock(
     if read_at is None:
         raise TemplateSyntaxError("{% clock %} needs the moment: put `now` into the context, or pass now=.")
     face = wording.clock_face(due_at, now=read_at, stopped_at=stopped_at)
-    return format_html(
-        '<span class="clock{}" data-state="{}">\n{}\n<span class="clock__text">{}\n'
-        '<span class="clock__left"{}>{}</span>\n<span class="clock__at">{}{}</span></span></span>\n',
-        " clock--large" if large else "",
-        face.state,
-        icon(f"clock-{face.state}"),
-        format_html('<span class="clock__label">{}</span>', label) if label else "",
-        format_html(' data-due="{}"', due_at.isoformat()) if face.running else "",
-        face.words,
-        moment(due_at, zone=zone),
-        format_html(' <span class="clock__note">{}</span>', _("provisional")) if provisional else "",
+    named = f'<span class="clock__label">{escaped(label)}</span>' if label else ""
+    running = f' data-due="{due_at.isoformat()}"' if face.running else ""
+    note = f' <span class="clock__note">{escaped(_("provisional"))}</span>' if provisional else ""
+    return SafeString(
+        f'<span class="clock{" clock--large" if large else ""}" data-state="{face.state}">\n'
+        f'{icon(f"clock-{face.state}")}\n<span class="clock__text">{named}\n'
+        f'<span class="clock__left"{running}>{escaped(face.words)}</span>\n'
+        f'<span class="clock__at">{moment(due_at, zone=zone)}{note}</span></span></span>\n'
     )
 
 
@@ -150,7 +163,7 @@ def moment(at: datetime | None, zone: bool = True, seconds: bool = False) -> Saf
     if at is None:
         return SafeString('<span class="none">–</span>')
     written = wording.beijing_time(at, zone=zone, seconds=seconds)
-    return format_html('<time datetime="{}">{}</time>', at.isoformat(), written)
+    return SafeString(f'<time datetime="{at.isoformat()}">{escaped(written)}</time>')
 
 
 @register.simple_tag
@@ -158,7 +171,7 @@ def money(amount: Decimal | int | None) -> SafeString:
     """An amount in yuan, with figures that stand under each other in a column; a dash when there is none."""
     if amount is None:
         return SafeString('<span class="none">–</span>')
-    return format_html('<span class="money">{}</span>', wording.yuan(Decimal(amount)))
+    return SafeString(f'<span class="money">{wording.yuan(Decimal(amount))}</span>')
 
 
 @register.filter
@@ -173,7 +186,7 @@ def masked_name(name: str) -> str:
     return wording.masked_name(name)
 
 
-@register.inclusion_tag("components/button.html")
+@register.simple_tag
 def button(
     label: str,
     *,
@@ -187,24 +200,17 @@ def button(
     opens: str = "",
     small: bool = False,
     disabled: bool = False,
-) -> dict[str, Any]:
+) -> SafeString:
     """A button, or a link that looks like one when it has an `href`; `opens` is the id of a dialog or menu.
 
     `kind` is primary (one a screen), danger, quiet, or nothing.
     """
-    return {
-        "label": label,
-        "href": href,
-        "kind": kind,
-        "icon_name": icon,
-        "type": "button" if opens else type,
-        "name": name,
-        "value": value,
-        "form": form,
-        "opens": opens,
-        "small": small,
-        "disabled": disabled,
-    }
+    looks = f"button{f' button--{kind}' if kind else ''}{' button--small' if small else ''}"
+    inside = f"{_drawn(icon, '') if icon else ''}{escaped(label)}"
+    if href:
+        return SafeString(f'<a class="{looks}" href="{escaped(href)}">{inside}</a>')
+    given = {"type": "button" if opens else type, "name": name, "value": value, "form": form, "popovertarget": opens}
+    return SafeString(f'<button class="{looks}"{attributes(given)}{" disabled" if disabled else ""}>{inside}</button>')
 
 
 @register.simple_block_tag
@@ -219,30 +225,29 @@ def card(
     flush: bool = False,
 ) -> SafeString:
     """A surface with a heading; with an `href` the whole card is the link; `flush` lets a table reach its edges."""
-    given = {
-        "content": content,
-        "title": title,
-        "id": id,
-        "href": href,
-        "note": note,
-        "tone": tone,
-        "flush": flush,
-    }
-    return render_to_string("components/card.html", given)
+    looks = f"card{' card--link' if href else ''}{' card--flush' if flush else ''}"
+    head = ""
+    if title:
+        named = f'<a href="{escaped(href)}">{escaped(title)}</a>' if href else escaped(title)
+        remark = f'<p class="card__note">{escaped(note)}</p>' if note else ""
+        head = (
+            f'<header class="card__head">\n<div class="card__title">\n<h2>{named}</h2>\n{remark}\n</div>\n'
+            f"{icon('right') if href else ''}\n</header>"
+        )
+    return SafeString(
+        f'<section class="{looks}"{attributes({"id": id, "data-tone": tone})}>\n{head}\n'
+        f'<div class="card__body">{content}</div>\n</section>\n'
+    )
 
 
 @register.simple_block_tag
 def callout(content: str, title: str = "", *, tone: str = "accent", id: str = "", role: str = "") -> SafeString:
     """A remark that must not be overlooked: accent for a note, warn, danger, ok."""
-    given = {
-        "content": content,
-        "title": title,
-        "tone": tone,
-        "icon_name": TONE_ICONS[tone],
-        "id": id,
-        "role": role,
-    }
-    return render_to_string("components/callout.html", given)
+    named = f'<p class="callout__title">{escaped(title)}</p>' if title else ""
+    return SafeString(
+        f'<div class="callout"{attributes({"data-tone": tone, "id": id, "role": role})}>\n{icon(TONE_ICONS[tone])}\n'
+        f'<div class="callout__body">\n{named}\n{content}\n</div>\n</div>\n'
+    )
 
 
 @register.simple_block_tag
@@ -254,14 +259,21 @@ def empty(content: str, title: str, *, icon: str = "empty") -> SafeString:
 @register.simple_block_tag
 def dialog(content: str, id: str, title: str) -> SafeString:
     """A dialog that a button with `opens=id` opens, also without a script."""
-    return render_to_string("components/dialog.html", {"content": content, "id": id, "title": title})
+    return SafeString(
+        f'<dialog class="dialog" id="{escaped(id)}" popover aria-labelledby="{escaped(id)}-title">\n'
+        f'<header class="dialog__head">\n<h2 id="{escaped(id)}-title">{escaped(title)}</h2>\n'
+        f'<button class="icon-button" type="button" popovertarget="{escaped(id)}" popovertargetaction="hide"'
+        f' aria-label="{escaped(_("Close"))}">{icon("close")}</button>\n</header>\n'
+        f'<div class="dialog__body">{content}</div>\n</dialog>\n'
+    )
 
 
 @register.simple_block_tag
 def fact(content: str, label: str, *, wide: bool = False) -> SafeString:
     """One row of a <dl class="facts">; an empty value becomes a dash."""
-    shown = content if content.strip() else SafeString('<span class="none">–</span>')
-    return render_to_string("components/fact.html", {"content": shown, "label": label, "wide": wide})
+    shown = content if content.strip() else '<span class="none">–</span>'
+    looks = f"fact{' fact--wide' if wide else ''}"
+    return SafeString(f'<div class="{looks}"><dt>{escaped(label)}</dt><dd>{shown}</dd></div>\n')
 
 
 @register.simple_block_tag
@@ -275,15 +287,14 @@ def entry(
     internal: bool = False,
 ) -> SafeString:
     """One line of an <ol class="timeline">: who (consumer, merchant, platform, system), when, and what was said."""
-    given = {
-        "content": content,
-        "role": role,
-        "name": name,
-        "at": at,
-        "role_label": role_label,
-        "internal": internal,
-    }
-    return render_to_string("components/entry.html", given | {"icon_name": ROLE_ICONS.get(role, "system")})
+    part = f'<span class="entry__role">{escaped(role_label)}</span>' if role_label else ""
+    mark = tag(_("Internal, the consumer does not see this"), tone="warn", icon="lock") if internal else ""
+    return SafeString(
+        f'<li class="entry" data-role="{escaped(role)}">\n'
+        f'<span class="entry__mark">{icon(ROLE_ICONS.get(role, "system"))}</span>\n'
+        f'<p class="entry__head">\n<strong>{escaped(name)}</strong>\n{part}\n{mark}\n'
+        f'<span class="entry__at">{moment(at)}</span>\n</p>\n<div class="entry__body">{content}</div>\n</li>\n'
+    )
 
 
 @register.simple_block_tag
@@ -299,14 +310,15 @@ def choice(
 ) -> SafeString:
     """A radio button as a card. What the block holds shows while it is chosen; `reveals` names a <div data-reveal>
     after the group that shows with it."""
-    given = {
-        "content": content,
-        "label": label,
-        "name": name,
-        "value": value,
-        "checked": checked,
-    }
-    return render_to_string("components/choice.html", given | {"hint": hint, "reveals": reveals})
+    own = f"id_{name}_{value}"
+    given = {"name": name, "value": value, "id": own, "data-reveals": reveals}
+    described = f' aria-describedby="{escaped(own)}_hint"' if hint else ""
+    advice = f'<p class="choice__hint" id="{escaped(own)}_hint">{escaped(hint)}</p>' if hint else ""
+    body = f'<div class="choice__body">{content}</div>' if content.strip() else ""
+    return SafeString(
+        f'<div class="choice">\n<input type="radio"{attributes(given)}{described}{" checked" if checked else ""}>\n'
+        f'<label for="{escaped(own)}">{escaped(label)}</label>\n{advice}\n{body}\n</div>\n'
+    )
 
 
 @register.inclusion_tag("components/evidence.html")
@@ -315,7 +327,10 @@ def evidence(pictures: Iterable[Any], label: str = "") -> dict[str, Any]:
     return {"pictures": pictures, "label": label}
 
 
-@register.inclusion_tag("components/picture_upload.html")
+_uploads = Pieces()
+
+
+@register.simple_tag
 def picture_upload(
     name: str = "pictures",
     *,
@@ -328,12 +343,12 @@ def picture_upload(
     limit: int = 9,
     max_bytes: int = 5 * 1024 * 1024,
     required: bool = False,
-) -> dict[str, Any]:
+) -> SafeString:
     """A field for several pictures; `kept` are those already uploaded (`id`, `url`, `alt`), sent again as `kept_name`.
 
     A kept picture is a ticked box with its thumbnail: unticking removes it, also without a script.
     """
-    return {
+    given = {
         "name": name,
         "id": id or f"id_{name}",
         "label": label,
@@ -346,6 +361,13 @@ def picture_upload(
         "max_megabytes": max_bytes // (1024 * 1024),
         "required": required,
     }
+
+    def write() -> SafeString:
+        return render_to_string("components/picture_upload.html", given)
+
+    if kept or errors:
+        return write()
+    return _uploads.get(exact(given | {"kept": (), "errors": ()}), write)
 
 
 @register.inclusion_tag("components/error_summary.html")
@@ -360,10 +382,19 @@ def pagination(previous: str | None = None, next: str | None = None, summary: st
     return {"previous": previous, "next": next, "summary": summary}
 
 
-@register.inclusion_tag("components/tabs.html")
-def tabs(items: Iterable[Mapping[str, Any]], label: str) -> dict[str, Any]:
+@register.simple_tag
+def tabs(items: Iterable[Mapping[str, Any]], label: str) -> SafeString:
     """Links that stand beside each other, each with `url`, `label`, `current`, and perhaps a `count`."""
-    return {"items": items, "label": label}
+    written = "".join([_tab(item) for item in items])
+    return SafeString(
+        f'<nav class="tabs" aria-label="{escaped(label)}">\n<ul class="tabs__list">{written}</ul>\n</nav>'
+    )
+
+
+def _tab(item: Mapping[str, Any]) -> str:
+    current = ' aria-current="page"' if item["current"] else ""
+    count = "" if item.get("count") is None else f' <span class="count">{escaped(item["count"])}</span>'
+    return f'\n<li><a href="{escaped(item["url"])}"{current}>{escaped(item["label"])}{count}</a></li>\n'
 
 
 @register.inclusion_tag("components/steps.html")

@@ -5,8 +5,9 @@ They are built beside the intake, without stopping it. So this migration is not 
 after it was interrupted.
 """
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from common.indexing import AddIndexBeside
 
 INDEXES = [
     models.Index(
@@ -37,13 +38,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        operation
-        for index in INDEXES
-        for operation in (
-            migrations.RunSQL(f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}", migrations.RunSQL.noop),
-            AddIndexConcurrently(model_name="complaint", index=index),
-        )
-    ] + [
+        *(AddIndexBeside(model_name="complaint", index=index) for index in INDEXES),
         migrations.RunSQL(STATISTICS, "DROP STATISTICS IF EXISTS complaint_program_has_a_merchant"),
         migrations.RunSQL("ANALYZE complaints_complaint", migrations.RunSQL.noop),
     ]

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.db.models import QuerySet
 
-from common.counting import capped_count, count_words
+from common.counting import count_words
 from common.wording import span_words
+from common.written import written, written_counts
 from complaints.consultations.queries import oldest_waiting, unanswered_of
 from complaints.models import Complaint, Consultation
 from complaints.prevention import without_contact
@@ -24,7 +26,7 @@ def waited(since: datetime, now: datetime) -> str:
 def consultations_card(context: template.Context) -> dict[str, Any]:
     """The home page's card: how many wait for an answer and since when the first has, and where nobody is reached."""
     merchant_id = context["merchant"].pk
-    unanswered = capped_count(unanswered_of(merchant_id))
+    unanswered = _unanswered(merchant_id)["unanswered"]
     return {
         "unanswered": unanswered,
         "shown": count_words(unanswered),
@@ -34,7 +36,18 @@ def consultations_card(context: template.Context) -> dict[str, Any]:
     }
 
 
+@written_counts
+def _unanswered(merchant_id: int) -> dict[str, QuerySet[Consultation]]:
+    return {"unanswered": unanswered_of(merchant_id)}
+
+
 @register.inclusion_tag("consultations/_panel.html")
 def consultation_panel(complaint: Complaint) -> dict[str, Any]:
     """On a complaint's page: the consultation that it was before, or nothing."""
-    return {"consultation": Consultation.objects.filter(complaint=complaint).first()}
+    found = _consultation(complaint.pk)
+    return {"consultation": found[0] if found else None}
+
+
+@written
+def _consultation(complaint_id: int) -> QuerySet[Consultation]:
+    return Consultation.objects.filter(complaint_id=complaint_id).order_by("pk")[:1]

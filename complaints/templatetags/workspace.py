@@ -5,7 +5,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from complaints.models import CannedReply
-from complaints.workspace.canned import VARIABLES, canned_of
+from complaints.workspace.canned import VARIABLES, canned_now
 
 register = template.Library()
 
@@ -16,7 +16,7 @@ AT_HAND = 3
 @register.simple_tag(takes_context=True)
 def canned_replies(context: template.Context) -> list[CannedReply]:
     """Return the merchant's canned replies by title: {% canned_replies as canned %}."""
-    return list(canned_of(context["request"].merchant.pk))
+    return canned_now(context["request"].merchant.pk)
 
 
 @register.filter

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from common.actors import Actor
 from common.errors import BadInput
+from common.written import written
 from complaints.models import Complaint, InternalLine
 from complaints.permissions import require, visible_to
 from complaints.workspace.results import MOST_AT_ONCE, RowResult
@@ -36,18 +38,23 @@ class Colleague:
 
 def colleagues(merchant_id: int, *, asked_by: Actor) -> list[Colleague]:
     """Return whoever may work on a merchant's complaints, and whoever still has some, by name; first who asks."""
-    able = Q(is_administrator=True) | Q(grants__contains=["handle"])
-    has_some = Exists(Complaint.objects.filter(assignee_id=OuterRef("pk"), merchant_id=merchant_id))
-    members = (
-        Membership.objects.filter(merchant_id=merchant_id)
-        .annotate(may_work=ExpressionWrapper(able & Q(user__is_active=True), output_field=BooleanField()))
-        .filter(Q(may_work=True) | Q(user_id=asked_by.id) | has_some)
-        .select_related("user")
-    )
     found = [
-        Colleague(each.pk, str(each.user), each.user_id == asked_by.id, may_work=each.may_work) for each in members
+        Colleague(each.pk, str(each.user), each.user_id == asked_by.id, may_work=each.may_work)
+        for each in _working(merchant_id, asked_by.id)
     ]
     return sorted(found, key=lambda each: (not each.is_self, each.name, each.membership_id))
+
+
+@written
+def _working(merchant_id: int, user_id: int | None) -> QuerySet[Any]:
+    able = Q(is_administrator=True) | Q(grants__contains=["handle"])
+    has_some = Exists(Complaint.objects.filter(assignee_id=OuterRef("pk"), merchant_id=merchant_id))
+    return (
+        Membership.objects.filter(merchant_id=merchant_id)
+        .annotate(may_work=ExpressionWrapper(able & Q(user__is_active=True), output_field=BooleanField()))
+        .filter(Q(may_work=True) | Q(user_id=user_id) | has_some)
+        .select_related("user")
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from common.actors import Actor
 from common.errors import BadInput
 from common.wording import masked_name, yuan
+from common.written import written
 from complaints.methods import NOTE_LIMIT, HandlingInput
 from complaints.models import REFUNDING, CannedReply, Complaint, Method
 from complaints.permissions import require, visible_to
@@ -62,6 +63,10 @@ class CannedInput:
 def canned_of(merchant_id: int) -> QuerySet[CannedReply]:
     """Return a merchant's canned replies by title."""
     return CannedReply.objects.filter(merchant_id=merchant_id).order_by("title", "pk")
+
+
+canned_now = written(canned_of)
+"""The same, looked up."""
 
 
 @transaction.atomic

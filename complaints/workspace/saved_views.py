@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor, ActorKind
 from common.errors import BadInput, IllegalMove, NotAllowed
+from common.written import written
 from complaints.models import SavedView
 from complaints.permissions import may, require
 from merchants.models import Grant, Merchant
@@ -25,6 +26,10 @@ def views_of(actor: Actor) -> QuerySet[SavedView]:
         return SavedView.objects.none()
     views = SavedView.objects.filter(Q(owner=None) | Q(owner_id=actor.id), merchant_id=actor.own_merchant_id)
     return views.order_by(F("owner").asc(nulls_first=True), "name", "pk")
+
+
+shown_views = written(views_of)
+"""The same, looked up."""
 
 
 @transaction.atomic

@@ -5,8 +5,10 @@ from typing import Any, cast
 from django import template
 from django.template import Context
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from common.templatetags.ui import tabs
 from merchants.models import Grant
 from merchants.pages import PageRequest
 from notifications.bell import count_words, may_hear, unread_count
@@ -40,8 +42,8 @@ SETTINGS_PAGES = (
 )
 
 
-@register.inclusion_tag("components/tabs.html", takes_context=True)
-def settings_tabs(context: Context) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def settings_tabs(context: Context) -> SafeString:
     """The pages about settings beside each other, as far as they are the reader's to open."""
     request = cast("PageRequest", context["request"])
     labels = {
@@ -54,4 +56,4 @@ def settings_tabs(context: Context) -> dict[str, Any]:
         if request.actor and grant in request.actor.grants:
             address = reverse(name)
             items.append({"url": address, "label": labels[name], "current": request.path == address, "count": None})
-    return {"items": items, "label": _("Pages about settings")}
+    return tabs(items, _("Pages about settings"))

@@ -4,8 +4,10 @@ Built beside the sweeps, without stopping them. So this migration is not one tra
 was interrupted.
 """
 
-from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
+from django.contrib.postgres.operations import RemoveIndexConcurrently
 from django.db import migrations, models
+
+from common.indexing import AddIndexBeside
 
 
 class Migration(migrations.Migration):
@@ -16,8 +18,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL("DROP INDEX CONCURRENTLY IF EXISTS penalty_that_counts", migrations.RunSQL.noop),
-        AddIndexConcurrently(
+        AddIndexBeside(
             model_name="penalty",
             index=models.Index(
                 fields=["merchant", "appeal_by", "id"],
@@ -26,8 +27,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(status__in=["in_effect", "under_appeal"]),
             ),
         ),
-        migrations.RunSQL("DROP INDEX CONCURRENTLY IF EXISTS penalty_revoked", migrations.RunSQL.noop),
-        AddIndexConcurrently(
+        AddIndexBeside(
             model_name="penalty",
             index=models.Index(
                 fields=["merchant", "complaint"],

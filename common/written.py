@@ -1,0 +1,207 @@
+"""Compose a statement once, and then only put the values in.
+
+To compose a statement from a queryset costs several times as much as to run it where an index finds a few rows, and a
+page runs a dozen of them. A function that `written` decorates is called once for each shape of its arguments, with
+stand-ins in the place of their values; the statement it returns is kept, and from then on the values are put into it.
+What it asks for is still said by a queryset, in one place, and no row is kept.
+
+The shape of an argument is whatever a statement may depend on: which values are None, true or false, members of an
+enumeration or a set of names, and how many there are in a list. Everything else (a number, a text, a moment) is a
+value, also within a frozen dataclass such as `Actor`. The function may only hand it on: a stand-in can be neither true,
+nor ordered, nor gone through, so that no statement is kept that was composed for one value in particular.
+"""
+
+import copy
+import dataclasses
+import inspect
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from functools import wraps
+from itertools import count
+from typing import Any, ParamSpec, TypeVar, cast
+
+from django.core.exceptions import EmptyResultSet
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Expression, QuerySet
+
+from common.counting import capped_statement, run_counts
+
+P = ParamSpec("P")
+Row = TypeVar("Row")
+MOST_SHAPES = 200
+"""So many statements of one function are kept."""
+MOST_VALUES = 100
+"""A statement with more values is composed anew, as it would be without: a page has no such, and they would be many."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fixed:
+    """An argument that belongs to the shape whole: how many rows are wanted, in which order."""
+
+    value: Any
+
+
+class Given(Expression):
+    """Stands for a value, or for a list of several, while a statement is composed."""
+
+    def __init__(self, place: int, several: int | None = None) -> None:
+        super().__init__()
+        self.place = place
+        self.several = several
+
+    def as_sql(self, _compiler: Any, _connection: Any) -> tuple[str, Any]:
+        if self.several is None:
+            return "%s", [Place(self.place)]
+        places = [Place(self.place + number) for number in range(self.several)]
+        return f"({', '.join(['%s'] * self.several)})", places
+
+    def __bool__(self) -> bool:
+        """Expressions are true to Django, which asks; whoever else asks means the value, which is not known yet."""
+        here = inspect.currentframe()
+        asks = here.f_back if here else None
+        if asks is None or not asks.f_globals["__name__"].startswith("django."):
+            raise TypeError("A written statement may hand a value on, and not look at it.")
+        return True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value goes among those of a statement."""
+
+    number: int
+
+
+def written(compose: "Callable[P, QuerySet[Any, Row]]") -> Callable[P, list[Row]]:
+    """Let a function that returns a queryset return its rows, by a statement that is composed once."""
+    kept: dict[Hashable, _Rows] = {}
+
+    @wraps(compose)
+    def rows(*args: P.args, **kwargs: P.kwargs) -> list[Row]:
+        shape, values = _taken_apart(args, kwargs)
+        if len(values) > MOST_VALUES:
+            return list(compose(*args, **kwargs))
+        statement = kept.get(shape)
+        if statement is None:
+            statement = _Rows(_composed(compose, args, kwargs))
+            _keep(kept, shape, statement)
+        return statement.rows(values)
+
+    return rows
+
+
+def written_counts(compose: "Callable[P, Mapping[str, QuerySet[Any]]]") -> Callable[P, dict[str, int]]:
+    """Let a function that returns querysets count their rows as `capped_counts` does, by a statement composed once."""
+    kept: dict[Hashable, tuple[list[str], str, Sequence[Any]]] = {}
+
+    @wraps(compose)
+    def counts(*args: P.args, **kwargs: P.kwargs) -> dict[str, int]:
+        shape, values = _taken_apart(args, kwargs)
+        statement = kept.get(shape)
+        if statement is None:
+            querysets = _composed(compose, args, kwargs)
+            sql, parameters = capped_statement(querysets)
+            statement = list(querysets), sql, _places(parameters)
+            _keep(kept, shape, statement)
+        names, sql, places = statement
+        return run_counts(names, sql, _put_in(places, values))
+
+    return counts
+
+
+def _keep(kept: dict[Hashable, Any], shape: Hashable, statement: Any) -> None:
+    """Keep a statement; a function with ever new shapes begins anew now and then."""
+    if len(kept) >= MOST_SHAPES:
+        kept.clear()
+    kept[shape] = statement
+
+
+class _Rows:
+    """A statement that returns rows, and how they are read."""
+
+    def __init__(self, queryset: "QuerySet[Any, Any]") -> None:
+        self.queryset = queryset
+        self.compiler = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
+        try:
+            self.sql, parameters = self.compiler.as_sql()
+        except EmptyResultSet:  # the ORM sees that nothing can match
+            self.sql, parameters = "", ()
+        self.places = _places(parameters)
+
+    def rows(self, values: Sequence[Any]) -> list[Any]:
+        """Run the statement with these values. A queryset reads the rows as ever, and looks up what is prefetched."""
+        if not self.sql:
+            return []
+        filled = self.sql, _put_in(self.places, values)
+        compiler: Any = copy.copy(self.compiler)
+        compiler.connection = connections[DEFAULT_DB_ALIAS]  # each thread has its own
+        compiler.as_sql = lambda: filled
+        query: Any = copy.copy(self.queryset.query)
+        query.get_compiler = lambda *_args, **_kwargs: compiler
+        found: Any = type(self.queryset)(self.queryset.model, query, DEFAULT_DB_ALIAS)
+        for name in ("_iterable_class", "_fields", "_prefetch_related_lookups"):
+            setattr(found, name, getattr(self.queryset, name))
+        return list(found)
+
+
+def _put_in(places: Sequence[Any], values: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple([values[each.number] if type(each) is Place else each for each in places])
+
+
+def _places(parameters: Sequence[Any]) -> list[Any]:
+    """Return where values go; a stand-in that `Value` took for a value is one of the parameters itself."""
+    return [Place(each.place) if isinstance(each, Given) else each for each in parameters]
+
+
+def _taken_apart(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Hashable, list[Any]]:
+    """Return the shape of arguments, and the values in them."""
+    values: list[Any] = []
+    shape = [_shape(each, values) for each in args]
+    shape += [(name, _shape(each, values)) for name, each in kwargs.items()]
+    return tuple(shape), values
+
+
+def _shape(value: Any, values: list[Any]) -> Hashable:
+    kind: Any = value.__class__  # of what a lazy object holds
+    if _is_part_of_shape(value):
+        return cast("Hashable", value)
+    if kind in (list, tuple):
+        if not all(map(_is_value, value)):
+            raise TypeError("Only plain values can stand in a list of a written statement.")
+        values += value
+        return kind, len(value)
+    if dataclasses.is_dataclass(kind):
+        return kind, *[_shape(getattr(value, each.name), values) for each in dataclasses.fields(kind)]
+    if not _is_value(value):
+        raise TypeError(f"{kind.__name__} cannot be put into a written statement.")
+    values.append(value)
+    return cast("Hashable", kind)
+
+
+def _is_part_of_shape(value: Any) -> bool:
+    return value is None or isinstance(value, bool | frozenset | Enum | Fixed)
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, int | str | Decimal | date) and not isinstance(value, bool | Enum)
+
+
+def _composed(compose: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call the function with stand-ins in the place of the values, counted as `_taken_apart` counts them."""
+    numbers = count()
+    given = [_stand_in(each, numbers) for each in args]
+    return compose(*given, **{name: _stand_in(each, numbers) for name, each in kwargs.items()})
+
+
+def _stand_in(value: Any, numbers: Iterator[int]) -> Any:
+    kind = value.__class__
+    if _is_part_of_shape(value):
+        return value
+    if kind in (list, tuple):
+        places = [next(numbers) for _each in value]
+        return Given(places[0], len(places)) if places else kind()
+    if dataclasses.is_dataclass(kind):
+        parts = {each.name: _stand_in(getattr(value, each.name), numbers) for each in dataclasses.fields(kind)}
+        return value.__class__(**parts)
+    return Given(next(numbers))
