@@ -6,20 +6,18 @@ both indexes begin with the merchant. What is compared is the text as `complaint
 width made half, capitals made small.
 """
 
-import json
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import pairwise
 from operator import and_, or_
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.lookups import DataContains
 from django.db import connection, models
-from django.db.models import F, Func, Q, QuerySet
+from django.db.models import Case, F, Func, Q, QuerySet, Sum, When
 from django.db.models.lookups import Contains
 
 NUMBERS = ("complaint_no", "trade_no", "merchant_order_no", "consumer_phone")
@@ -31,11 +29,12 @@ SHORTEST = 2
 INDEXES = ("complaint_by_words", "complaint_by_pairs")
 WAITING_LIMIT = 16_384
 """Kilobytes of new entries that wait beside each index, some thousands of complaints; a search reads through them."""
-COMMON = 1_000
-"""Complaints. A word that more of a merchant's hold is found sooner by reading them, the newest first: a page is full
-after some thousands of a million. Through an index, all that hold it are looked up and put in order for one page."""
-WEIGHED = 3
-"""So many pairs of a word tell how rare it is at most."""
+MOST_NUMBERS = 1_000
+"""Complaints with a number that starts as it was typed. So many are looked up; more are found in the list's order."""
+NEWEST = 2_000
+COMMON = 12
+"""A word that so many of a merchant's newest complaints hold is found sooner by reading on, the newest first: a page is
+full after some thousands of them. A rarer one is looked up in an index, and put in order for the page."""
 
 WORD = re.compile(r"[^\W_]+")
 HAN = re.compile("[\u4e00-\u9fff]+")
@@ -95,7 +94,7 @@ def matching(complaints: QuerySet[Any], typed: str) -> Q:
     sought = understood(typed)
     numbers = with_number(complaints, sought.number)
     if numbers:
-        by_number = Q(pk__in=numbers) if len(numbers) <= COMMON else starts_with(sought.number)
+        by_number = Q(pk__in=numbers) if len(numbers) <= MOST_NUMBERS else starts_with(sought.number)
         # A number is meant when it has a digit; letters alone may begin a number and be a word as well.
         is_number = not sought.words or any(map(str.isdigit, sought.number))
         return by_number if is_number else by_number | _holds_all(complaints, sought.words)
@@ -103,21 +102,23 @@ def matching(complaints: QuerySet[Any], typed: str) -> Q:
 
 
 def with_number(complaints: QuerySet[Any], number: str) -> set[int]:
-    """Look up those of these complaints one of whose numbers starts like this; of too many, one more than `COMMON`.
+    """Look up those of these complaints one of whose numbers starts like this; of too many, one above `MOST_NUMBERS`.
 
     Each kind of number has an index of its own, and is read no further than that.
     """
     if len(number) < SHORTEST:
         return set()
-    each = [complaints.filter(_starts_with(name, number)).order_by().values("pk")[: COMMON + 1] for name in NUMBERS]
+    each = [
+        complaints.filter(_starts_with(name, number)).order_by().values("pk")[: MOST_NUMBERS + 1] for name in NUMBERS
+    ]
     found = set(each[0].union(*each[1:], all=True).values_list("pk", flat=True))
-    return set(sorted(found)[: COMMON + 1])
+    return set(sorted(found)[: MOST_NUMBERS + 1])
 
 
 def is_counted(complaints: QuerySet[Any], typed: str) -> bool:
     """Say whether what is found is worth counting: a common word, or how very many numbers start, is not."""
     sought = understood(typed)
-    return not sought.is_in_words and len(with_number(complaints, sought.number)) <= COMMON
+    return not sought.is_in_words and len(with_number(complaints, sought.number)) <= MOST_NUMBERS
 
 
 def _holds_all(complaints: QuerySet[Any], words: Sequence[str]) -> Q:
@@ -145,30 +146,27 @@ def holds(complaints: QuerySet[Any], word: str) -> Q:
     """Match those of these complaints whose text holds this word, which is in small letters.
 
     For a word of Chinese, and for any of two characters, the choice between the index and reading in the order of the
-    list is made here: the planner cannot make it, or takes words that it has not counted for far rarer than they are.
+    list is made here: the planner takes words that it has not counted for far rarer, or far more common, than they are.
     The rest is left to it: the trigrams and the text are one condition, and pairs of Latin letters tell nothing.
     """
-    is_han = bool(HAN.fullmatch(word))
-    if len(word) > SHORTEST and not is_han:
+    if len(word) > SHORTEST and not HAN.fullmatch(word):
         return Q(Contains(ComplaintWords(), word))
-    if _expected(complaints, word) <= COMMON:
-        by_index = Q(
-            DataContains(ComplaintPairs(), [word]) if len(word) == SHORTEST else Contains(ComplaintWords(), word)
-        )
-        # Distinct, so that the planner looks this up for itself: rare words it takes for less rare than they are.
-        return Q(pk__in=complaints.filter(by_index).order_by().values("pk").distinct())
-    if is_han:
+    in_text = _in_text(word)
+    if _is_common(complaints, in_text):
+        return in_text
+    by_index = Q(DataContains(ComplaintPairs(), [word]) if len(word) == SHORTEST else Contains(ComplaintWords(), word))
+    # Distinct, so that the planner looks this up for itself: rare words it takes for less rare than they are.
+    return Q(pk__in=complaints.filter(by_index).order_by().values("pk").distinct())
+
+
+def _in_text(word: str) -> Q:
+    if HAN.fullmatch(word):
         # What `complaint_words` does to a text leaves these characters alone; without it a row costs a fifth.
         return Q(description__contains=word) | Q(dispute_type__contains=word)
     return Q(Contains(ComplaintWords(), word))
 
 
-def _expected(complaints: QuerySet[Any], word: str) -> int:
-    """Return how many rows the planner expects to hold a rare pair of this word, or one more than `COMMON`."""
-    least = COMMON + 1
-    for pair in list(dict.fromkeys(map("".join, pairwise(word))))[:WEIGHED]:
-        rows = complaints.filter(DataContains(ComplaintPairs(), [pair])).order_by().values("pk")
-        least = min(least, int(json.loads(rows.explain(format="json"))[0]["Plan"]["Plan Rows"]))
-        if least <= COMMON:
-            break
-    return least
+def _is_common(complaints: QuerySet[Any], in_text: Q) -> bool:
+    """Look at the newest of these complaints, and say whether many of them are matched."""
+    newest = complaints.order_by("-filed_at", "-pk").annotate(holds_it=Case(When(in_text, then=1), default=0))[:NEWEST]
+    return int(newest.aggregate(number=Sum("holds_it", default=0))["number"]) >= COMMON
