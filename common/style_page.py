@@ -26,6 +26,19 @@ class SamplePicture:
     alt: str
 
 
+@dataclass(frozen=True)
+class SampleLine:
+    """Stands for a clock of a strip."""
+
+    words: str
+    due_at: datetime
+    stopped_at: datetime | None = None
+    remark: str = ""
+    points: str = ""
+    is_lost: bool = False
+    provisional: bool = False
+
+
 class SampleForm(forms.Form):
     """One field of each kind."""
 
@@ -61,13 +74,10 @@ def sample_content(request: HttpRequest, now: datetime) -> Mapping[str, Any]:
         "now": now,
         "clocks": [now + timedelta(hours=number, minutes=20) for number in hours.values()],
         "clock_lines": [
-            {"stopped_at": None, **line}
-            for line in (
-                {"words": "处理", "due_at": now + timedelta(hours=5), "points": "将扣 1 分"},
-                {"words": "申诉", "due_at": now + timedelta(hours=76), "provisional": True},
-                {"words": "退款", "due_at": now - timedelta(hours=30), "points": "已扣 1 分", "is_lost": True},
-                {"words": "完结", "due_at": now + timedelta(hours=80), "stopped_at": now - timedelta(hours=2)},
-            )
+            SampleLine("处理", now + timedelta(hours=5), points="将扣 1 分"),
+            SampleLine("申诉", now + timedelta(hours=76), provisional=True),
+            SampleLine("退款", now - timedelta(hours=30), points="已扣 1 分", is_lost=True),
+            SampleLine("完结", now + timedelta(hours=80), stopped_at=now - timedelta(hours=2)),
         ],
         "onlookers": [{"name": "陈立", "writes": ""}, {"name": "Lin Yue", "writes": "message"}],
         "handled_by": now + timedelta(hours=8),

@@ -16,8 +16,8 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.lookups import DataContains
-from django.db import connection, models
-from django.db.models import Case, F, Func, Q, QuerySet, Sum, When
+from django.db import connection, models, transaction
+from django.db.models import Case, Count, F, Func, Q, QuerySet, Sum, When
 from django.db.models.lookups import Contains
 
 NUMBERS = ("complaint_no", "trade_no", "merchant_order_no", "consumer_phone")
@@ -35,6 +35,8 @@ NEWEST = 2_000
 COMMON = 12
 """A word that so many of a merchant's newest complaints hold is found sooner by reading on, the newest first: a page is
 full after some thousands of them. A rarer one is looked up in an index, and put in order for the page."""
+MOST_LOOKED_UP = 5_000
+"""Complaints. A word that was common once, and is rare now, is read for as well: an index would name too many."""
 
 WORD = re.compile(r"[^\W_]+")
 HAN = re.compile("[\u4e00-\u9fff]+")
@@ -155,8 +157,22 @@ def holds(complaints: QuerySet[Any], word: str) -> Q:
     if _is_common(complaints, in_text):
         return in_text
     by_index = Q(DataContains(ComplaintPairs(), [word]) if len(word) == SHORTEST else Contains(ComplaintWords(), word))
-    # Distinct, so that the planner looks this up for itself: rare words it takes for less rare than they are.
-    return Q(pk__in=complaints.filter(by_index).order_by().values("pk").distinct())
+    found = _looked_up(complaints.filter(by_index))
+    return in_text if found is None else Q(pk__in=found)
+
+
+def _looked_up(complaints: QuerySet[Any]) -> list[int] | None:
+    """Return which these are, once for all parts of the list; None when they are too many.
+
+    What an index says of a large merchant must fit in memory: else each row of the pages that it names is read, and
+    its pairs are made anew to look at them, which takes a thousand times as long.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0")
+        # Distinct, so that the planner does not read on in some order until it has as many as are asked for.
+        found = list(complaints.order_by().values_list("pk", flat=True).distinct()[: MOST_LOOKED_UP + 1])
+        cursor.execute("SET LOCAL work_mem TO DEFAULT; SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
+    return found if len(found) <= MOST_LOOKED_UP else None
 
 
 def _in_text(word: str) -> Q:
@@ -167,6 +183,8 @@ def _in_text(word: str) -> Q:
 
 
 def _is_common(complaints: QuerySet[Any], in_text: Q) -> bool:
-    """Look at the newest of these complaints, and say whether many of them are matched."""
-    newest = complaints.order_by("-filed_at", "-pk").annotate(holds_it=Case(When(in_text, then=1), default=0))[:NEWEST]
-    return int(newest.aggregate(number=Sum("holds_it", default=0))["number"]) >= COMMON
+    """Look at the newest of these complaints, and say whether many of them are matched, or there are no others."""
+    holds_it = Case(When(in_text, then=1), default=0, output_field=models.IntegerField())
+    newest = complaints.order_by("-filed_at", "-pk").annotate(holds_it=holds_it)[:NEWEST]
+    seen = newest.aggregate(number=Count("pk"), matched=Sum("holds_it", default=0))
+    return bool(seen["number"] < NEWEST or seen["matched"] >= COMMON)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pgtrigger
 import psycopg2  # type: ignore[import-untyped]  # no stubs for a few calls
@@ -24,6 +25,8 @@ from complaints_portal.servers import Postgres
 PREFIX = "migrated_"
 FEW = 1500
 """Up to so many rows in each table are deleted; where there are more, emptying all tables at once is quicker."""
+ASIDE = "as_migrated"
+"""The schema in which a copy stands of what the migrations wrote."""
 KEPT = ("django_migrations", "django_content_type", "auth_permission")
 """What `flush` keeps, or throws away and makes again just as it was."""
 
@@ -44,7 +47,10 @@ def copy_what_is_migrated() -> None:
 
 
 def empty() -> None:
-    """Leave the database as `flush` does, which makes the files of 86 tables and their indexes anew for a few rows."""
+    """Leave the database as the migrations left it, so that no test sees whether one that commits came before it.
+
+    `flush` makes the files of 86 tables and their indexes anew for a few rows; and what migrations wrote is gone then.
+    """
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
     counts = [
         f"SELECT '{name}', count(*) FROM (SELECT FROM {name} LIMIT {FEW + 1})"  # noqa: S608 (names of our models' tables)
@@ -56,9 +62,29 @@ def empty() -> None:
         found = {name: rows for name, rows in cursor.fetchall() if rows}
         if found and max(found.values()) <= FEW:
             cursor.execute("; ".join(f"DELETE FROM {name}" for name in found))  # noqa: S608 (as above)
+            _write_again(cursor)
             return
     if found:
         call_command("flush", verbosity=0, interactive=False)
+        with transaction.atomic(), pgtrigger.ignore(), connection.cursor() as cursor:
+            _write_again(cursor)
+
+
+def _write_again(cursor: Any) -> None:
+    """Put back what the migrations wrote, where it was set aside."""
+    cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [ASIDE])
+    for (name,) in cursor.fetchall():
+        cursor.execute(f"INSERT INTO {name} OVERRIDING SYSTEM VALUE TABLE {ASIDE}.{name}")
+
+
+def _set_aside() -> None:
+    """Keep a copy of what the migrations wrote beside it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA {ASIDE}")
+        for name in connection.introspection.django_table_names(only_existing=True, include_views=False):
+            cursor.execute(f"SELECT EXISTS (SELECT FROM {name})")  # noqa: S608 (as above)
+            if name not in KEPT and cursor.fetchone()[0]:
+                cursor.execute(f"CREATE TABLE {ASIDE}.{name} AS TABLE {name}")
 
 
 def _fingerprint() -> str:
@@ -83,6 +109,7 @@ def _make_unless_there(name: str) -> None:
         # A test database as Django makes it, which gets the name of a whole one only when it is one.
         untested = connection.settings_dict["NAME"]
         made = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        _set_aside()
         connection.close()
         connection.settings_dict["NAME"] = settings.DATABASES["default"]["NAME"] = untested
         cursor.execute(f'ALTER DATABASE "{made}" RENAME TO "{name}"')

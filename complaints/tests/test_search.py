@@ -194,6 +194,11 @@ def test_the_indexes_are_used_and_the_merchant_is_part_of_the_question(many, typ
     assert not any("Seq Scan" in each for each in plans)
 
 
+def is_looked_up(rows) -> bool:
+    """Say whether a search names what it found in an index, and does not look into each text."""
+    return '"id" IN (' in str(rows.query)
+
+
 @pytest.mark.parametrize(("word", "number"), [("包裹", 3000), ("有收到", 3000), (two_signs(7), 1), ("el", 3000)])
 def test_a_common_word_is_read_for_and_a_rare_one_looked_up_and_both_find_the_same(many, monkeypatch, word, number):
     """Which way is taken is a matter of speed only."""
@@ -202,7 +207,7 @@ def test_a_common_word_is_read_for_and_a_rare_one_looked_up_and_both_find_the_sa
     for common in (0, search.NEWEST + 1):
         monkeypatch.setattr(search, "COMMON", common)
         rows = narrowed(many, wanted, now=NOON)
-        assert ("complaint_pairs" in str(rows.query) or "DISTINCT" in str(rows.query)) == bool(common)
+        assert is_looked_up(rows) == bool(common)
         found[common] = set(rows.values_list("pk", flat=True))
     assert found[0] == found[search.NEWEST + 1]
     assert len(found[0]) == number
@@ -214,9 +219,27 @@ def test_the_newest_complaints_say_how_common_a_word_is(many):
     eleven = [each.pk for each in newest[search.NEWEST - search.COMMON + 1 : search.NEWEST]]
     older = [each.pk for each in newest[search.NEWEST : search.NEWEST + 40]]
     Complaint.objects.filter(pk__in=[*eleven, *older]).update(description="青花瓷瓶碎了")
-    assert "DISTINCT" in str(narrowed(many, Wanted(search="青花瓷瓶"), now=NOON).query)
+    assert is_looked_up(narrowed(many, Wanted(search="青花瓷瓶"), now=NOON))
     Complaint.objects.filter(pk=newest[0].pk).update(description="青花瓷瓶碎了")
-    assert "DISTINCT" not in str(narrowed(many, Wanted(search="青花瓷瓶"), now=NOON).query)
+    assert not is_looked_up(narrowed(many, Wanted(search="青花瓷瓶"), now=NOON))
+
+
+def test_a_word_that_was_common_once_is_not_looked_up_without_end(many, monkeypatch):
+    older = [each.pk for each in many.order_by("filed_at", "pk")[:40]]
+    Complaint.objects.filter(pk__in=older).update(description="青花瓷瓶碎了")
+    wanted = Wanted(search="青花瓷瓶")
+    for most, looked_up in ((40, True), (39, False)):
+        monkeypatch.setattr(search, "MOST_LOOKED_UP", most)
+        rows = narrowed(many, wanted, now=NOON)
+        assert is_looked_up(rows) == looked_up
+        assert set(rows.values_list("pk", flat=True)) == set(older)
+
+
+def test_the_memory_for_a_search_is_given_back(many):
+    narrowed(many, Wanted(search=two_signs(7)), now=NOON)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('work_mem'), boot_val || unit FROM pg_settings WHERE name = 'work_mem'")
+        assert cursor.fetchone() == ("4MB", "4096kB")
 
 
 def test_a_number_that_very_many_begin_with_finds_the_same_and_is_not_counted(many, monkeypatch):

@@ -65,7 +65,7 @@ def test_what_is_wrong_with_the_numbers_is_said_in_chinese_and_in_english_to_the
         read_policy(SHORTER.replace("48", "0"), Path("policy.toml"))
     assert str(refusal.value) == "policy.toml: handle_hours must be above zero, not 0"
     with translation.override("zh-hans"):
-        assert refusal.value.said == "handle_hours 必须大于零，不能是 0"
+        assert refusal.value.said == "handle_hours必须大于零，不能是0"
 
 
 def test_without_a_file_the_published_numbers_hold(auditor):

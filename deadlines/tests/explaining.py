@@ -17,7 +17,7 @@ def plans_of(call: Callable[[], Any]) -> list[str]:
         cursor.execute("SET LOCAL enable_seqscan = off")
 
     def explain(execute, sql, params, many, context):
-        if not sql.startswith(("SAVEPOINT", "RELEASE", "EXPLAIN")):
+        if not sql.startswith(("SAVEPOINT", "RELEASE", "EXPLAIN", "SET")):
             execute(f"EXPLAIN {sql}", params, many, context)
             plans.append("\n".join(line for (line,) in context["cursor"].fetchall()))
         return execute(sql, params, many, context)

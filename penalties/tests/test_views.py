@@ -215,7 +215,7 @@ def test_points_are_added_up_in_all_and_by_mini_program_without_those_given_back
     with django_assert_num_queries(1):
         overview = points_overview(shop.merchant.pk)
     (plan,) = plans_of(lambda: points_overview(shop.merchant.pk))
-    assert "Index Only Scan using penalty_that_counts" in plan
+    assert "penalty_that_counts" in plan
     assert (overview.total.in_effect, overview.total.under_appeal, overview.is_partial) == (4, 1, False)
     assert [(each.name, each.in_effect, each.under_appeal) for each in overview.programs] == [
         (shop.program.name, 3, 1),
