@@ -168,10 +168,10 @@ def _looked_up(complaints: QuerySet[Any]) -> list[int] | None:
     its pairs are made anew to look at them, which takes a thousand times as long.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0")
+        cursor.execute("SET LOCAL work_mem = '64MB'")
         # Distinct, so that the planner does not read on in some order until it has as many as are asked for.
         found = list(complaints.order_by().values_list("pk", flat=True).distinct()[: MOST_LOOKED_UP + 1])
-        cursor.execute("SET LOCAL work_mem TO DEFAULT; SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
+        cursor.execute("SET LOCAL work_mem TO DEFAULT")
     return found if len(found) <= MOST_LOOKED_UP else None
 
 

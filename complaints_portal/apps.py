@@ -1,6 +1,19 @@
+from typing import Any
+
 from django.apps import AppConfig
 from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
+
+
+def read_alone(connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:
+    """Let no statement start workers to read with: that takes longer than most pages, whose statements find few rows.
+
+    Said by a statement, for a pool of connections may refuse to hear of it when one is opened.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET max_parallel_workers_per_gather = 0")
 
 
 class PortalConfig(AppConfig):
@@ -10,6 +23,7 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from complaints_portal import checks  # noqa: F401, PLC0415 (registers the system checks)
 
+        connection_created.connect(read_alone, dispatch_uid="read_alone")
         if settings.SENTRY_DSN:
             from complaints_portal import reporting  # noqa: PLC0415 (what nobody wants is not loaded)
 
