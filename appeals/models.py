@@ -82,6 +82,7 @@ class Appeal(Reviewed):
         indexes = [
             models.Index(fields=["review_by", "id"], name="appeal_queue", condition=Q(status=Status.SUBMITTED)),
             models.Index(fields=["merchant", "-submitted_at", "-id"], name="appeal_by_merchant"),
+            models.Index(fields=["merchant", "status", "-submitted_at", "-id"], name="appeal_by_status"),
             models.Index(fields=["-decided_at"], name="appeal_by_decision", condition=Q(decided_at__isnull=False)),
         ]
 

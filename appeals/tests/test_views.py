@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from appeals.models import Appeal, AppealDraft
+from appeals.queries import status_counts
 from appeals.services import Decision, claim, correct, reject, supplement
 from appeals.tests.cases import (
     HANDLED,
@@ -26,6 +27,7 @@ from complaints.services import leave_message
 from complaints.tests.factories import make_picture, member_actor, moment
 from complaints.tests.pages import Shop, browser, make_shop, member, picture, text_of
 from deadlines.models import Deadline
+from deadlines.tests.explaining import plans_of
 from evidence.models import Evidence
 from merchants.models import Grant
 from notifications.models import Event
@@ -446,3 +448,10 @@ def test_every_page_renders_in_both_languages(shop, penalty, proof, language):
         for address in (form_of(penalty), RECORDS, page_of(one), page_of(other)):
             assert client.get(address).status_code == 200
         assert client.post(form_of(penalty), sent(proof, "check")).status_code == 200
+
+
+def test_each_status_is_counted_by_its_index_whatever_else_a_merchant_appealed(shop):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+    (plan,) = plans_of(lambda: status_counts(Appeal.objects.filter(merchant=shop.merchant)))
+    assert plan.count("appeal_by_status") >= 3
