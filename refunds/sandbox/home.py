@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,12 @@ HOST = "127.0.0.1"
 KEY_SIZE = 2048
 LAST_PORT = 65535
 OWNERS = ("app", "platform")
+
+
+@cache
+def _loaded(pem: bytes) -> object:
+    """Read a private key once: to look whether it is a good one takes longer than most requests."""
+    return load_pem_private_key(pem, password=None)
 
 
 def address_of(port: int) -> str:
@@ -71,7 +78,7 @@ class Home:
 
     def key_of(self, owner: str) -> rsa.RSAPrivateKey:
         """Return the private key of the app or of the platform; the public one is part of it."""
-        key = load_pem_private_key(self._private(owner).read_bytes(), password=None)
+        key = _loaded(self._private(owner).read_bytes())
         if not isinstance(key, rsa.RSAPrivateKey):
             raise CannotRun(f"{self._private(owner)} is not an RSA key: remove it, and a new one is made.")
         return key
