@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
 from common.policy import policy_spans
-from complaints_portal.testing_database import copy_what_is_migrated, empty
+from complaints_portal.testing_database import copy_what_is_migrated, empty, remember
 
 # No test is judged by the clock: a busy machine makes each of them slow at times. And each run tries the same examples,
 # so that what somebody changed is why a test fails; `pytest --hypothesis-profile=exploring` looks for new ones.
@@ -29,6 +29,13 @@ def django_db_modify_db_settings(
     """Let each worker copy a database that is migrated already, instead of migrating one of its own."""
     with django_db_blocker.unblock():
         copy_what_is_migrated()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Keep what the migrations wrote, which is written again after each test that commits."""
+    with django_db_blocker.unblock():
+        remember()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ from complaints_portal.servers import Postgres
 PREFIX = "migrated_"
 FEW = 1500
 """Up to so many rows in each table are deleted; where there are more, emptying all tables at once is quicker."""
-ASIDE = "as_migrated"
-"""The schema in which a copy stands of what the migrations wrote."""
 KEPT = ("django_migrations", "django_content_type", "auth_permission")
 """What `flush` keeps, or throws away and makes again just as it was."""
+
+_written: dict[str, BytesIO] = {}
+"""What the migrations wrote, by table."""
 
 
 def copy_what_is_migrated() -> None:
@@ -70,21 +72,20 @@ def empty() -> None:
             _write_again(cursor)
 
 
-def _write_again(cursor: Any) -> None:
-    """Put back what the migrations wrote, where it was set aside."""
-    cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [ASIDE])
-    for (name,) in cursor.fetchall():
-        cursor.execute(f"INSERT INTO {name} OVERRIDING SYSTEM VALUE TABLE {ASIDE}.{name}")
-
-
-def _set_aside() -> None:
-    """Keep a copy of what the migrations wrote beside it."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"CREATE SCHEMA {ASIDE}")
+def remember() -> None:
+    """Keep what the migrations wrote, before the first test."""
+    with connection.cursor() as cursor:
         for name in connection.introspection.django_table_names(only_existing=True, include_views=False):
             cursor.execute(f"SELECT EXISTS (SELECT FROM {name})")  # noqa: S608 (as above)
             if name not in KEPT and cursor.fetchone()[0]:
-                cursor.execute(f"CREATE TABLE {ASIDE}.{name} AS TABLE {name}")
+                _written[name] = BytesIO()
+                cursor.copy_expert(f"COPY {name} TO STDOUT", _written[name])
+
+
+def _write_again(cursor: Any) -> None:
+    for name, rows in _written.items():
+        rows.seek(0)
+        cursor.copy_expert(f"COPY {name} FROM STDIN", rows)
 
 
 def _fingerprint() -> str:
@@ -109,7 +110,6 @@ def _make_unless_there(name: str) -> None:
         # A test database as Django makes it, which gets the name of a whole one only when it is one.
         untested = connection.settings_dict["NAME"]
         made = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-        _set_aside()
         connection.close()
         connection.settings_dict["NAME"] = settings.DATABASES["default"]["NAME"] = untested
         cursor.execute(f'ALTER DATABASE "{made}" RENAME TO "{name}"')
