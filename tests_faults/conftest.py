@@ -44,6 +44,11 @@ class Report:
         print(" | ".join(line))  # noqa: T201 (shown with -s, and when a test fails)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_cache() -> None:
+    """Leave the cache its own limits of time, unlike elsewhere: what they are good for is looked at here."""
+
+
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Report:
     return Report(request.config.stash[LINES])
