@@ -44,6 +44,7 @@ class Evidence(models.Model):
     class Meta:
         verbose_name = _("evidence")
         verbose_name_plural = _("evidence")
+        ordering = ("pk",)  # as they were kept, wherever pictures are shown
 
     def __str__(self) -> str:
         return self.name
