@@ -28,7 +28,7 @@ class SamplePicture:
 
 @dataclass(frozen=True)
 class SampleLine:
-    """Stands for a clock of a strip."""
+    """Stands for a clock of a strip, which is made on a floor above this one."""
 
     words: str
     due_at: datetime

@@ -1,4 +1,4 @@
-"""What migrations seed, seeded again: tests that really commit leave an empty database to whoever comes after them."""
+"""What migrations seed, seeded where a test took it away."""
 
 import importlib
 
