@@ -77,12 +77,14 @@ def patient_cache() -> None:
 def quick_settings() -> Iterator[None]:
     """Leave out what takes longer than most tests and is of no use to them.
 
-    The hash of passwords that production uses; and reading every static file before the first answer of each `Client`,
-    instead of the one that is asked for.
+    The hash of passwords that production uses; reading every static file before the first answer of each `Client`,
+    instead of the one that is asked for; and preparing statements, whose words tests read (`test_prepared` has it on,
+    and so have the tests in the browser).
     """
     with override_settings(
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         WHITENOISE_AUTOREFRESH=True,
+        PREPARE_STATEMENTS=False,
     ):
         yield
 

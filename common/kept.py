@@ -5,14 +5,16 @@ value with its type, and the language. What is no plain value (a row, a form, wh
 depends on it is written anew. Nothing here expires, for nothing can become untrue.
 """
 
-from collections.abc import Callable, Hashable
+import marshal
+from collections.abc import Callable, Collection, Hashable, Mapping
+from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from django.forms import BoundField, CheckboxInput
+from django.forms import BoundField, CheckboxInput, Field
 from django.forms.renderers import TemplatesSetting
 from django.forms.widgets import ChoiceWidget
 from django.utils.functional import Promise
@@ -29,21 +31,33 @@ class NotPlain(TypeError):
 
 
 def exact(value: Any) -> Hashable:
-    """Return a key that is equal for equal plain values only, `1` and `True` and a safe text apart; else `NotPlain`."""
+    """Return a key that is equal for equal plain values only, `1` and `True` and a safe text apart; else `NotPlain`.
+
+    Values of Python's own plain types, also in lists and mappings, are written as bytes: the second form of `marshal`
+    keeps the types apart, refuses what is of a class of its own, and writes equal values alike. A class may promise, with
+    a method `as_shown`, that a page shows nothing of its objects but the plain values which that returns.
+    """
+    try:
+        return marshal.dumps(value, 2)
+    except ValueError:
+        return _exact(value)
+
+
+def _exact(value: Any) -> Hashable:
     kind = type(value)
-    if kind in PLAIN:
+    if kind in PLAIN or isinstance(value, Enum):
         return kind, value
-    if kind in (list, tuple):
-        return kind, *map(exact, value)
-    if kind is dict:
-        return kind, *[(name, exact(each)) for name, each in value.items()]
     if isinstance(value, Promise):
         return exact(str(value))
-    if isinstance(value, Enum):
-        return kind, value
-    if is_dataclass(kind):
-        return kind, *[exact(getattr(value, each.name)) for each in fields(kind)]
-    raise NotPlain(f"What is kept cannot depend on {kind.__name__}.")
+    if kind is dict:
+        return kind, *[(name, exact(each)) for name, each in value.items()]
+    if hasattr(kind, "as_shown"):
+        value = value.as_shown(), None
+    elif is_dataclass(kind):
+        value = tuple([getattr(value, each.name) for each in fields(kind)]), None
+    elif kind not in (list, tuple):
+        raise NotPlain(f"What is kept cannot depend on {kind.__name__}.")
+    return kind, *map(exact, value)
 
 
 class Pieces:
@@ -98,6 +112,17 @@ class KeptField(BoundField):
             *(field.required, field.disabled, field.localize, field.template_name, form.use_required_attribute),
         )
         return type(form), type(field), type(widget), exact(asked)
+
+
+class SharedFields(dict[str, Field]):
+    """The fields of a form that changes only some of them: the others are not copied for each form."""
+
+    def __init__(self, fields: Mapping[str, Field], *, changed: Collection[str]) -> None:
+        super().__init__(fields)
+        self.changed = changed
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Field]:
+        return {name: deepcopy(field, memo) if name in self.changed else field for name, field in self.items()}
 
 
 class FormRenderer(TemplatesSetting):

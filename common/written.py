@@ -27,6 +27,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Expression, QuerySet
 
 from common.counting import capped_statement, run_counts
+from common.prepared import Place, Statement, again
 
 P = ParamSpec("P")
 Row = TypeVar("Row")
@@ -66,13 +67,6 @@ class Given(Expression):
         return True
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value goes among those of a statement."""
-
-    number: int
-
-
 def written(compose: "Callable[P, QuerySet[Any, Row]]") -> Callable[P, list[Row]]:
     """Let a function that returns a queryset return its rows, by a statement that is composed once."""
     kept: dict[Hashable, _Rows] = {}
@@ -93,19 +87,19 @@ def written(compose: "Callable[P, QuerySet[Any, Row]]") -> Callable[P, list[Row]
 
 def written_counts(compose: "Callable[P, Mapping[str, QuerySet[Any]]]") -> Callable[P, dict[str, int]]:
     """Let a function that returns querysets count their rows as `capped_counts` does, by a statement composed once."""
-    kept: dict[Hashable, tuple[list[str], str, Sequence[Any]]] = {}
+    kept: dict[Hashable, tuple[list[str], Statement]] = {}
 
     @wraps(compose)
     def counts(*args: P.args, **kwargs: P.kwargs) -> dict[str, int]:
         shape, values = _taken_apart(args, kwargs)
-        statement = kept.get(shape)
-        if statement is None:
+        counted = kept.get(shape)
+        if counted is None:
             querysets = _composed(compose, args, kwargs)
             sql, parameters = capped_statement(querysets)
-            statement = list(querysets), sql, _places(parameters)
-            _keep(kept, shape, statement)
-        names, sql, places = statement
-        return run_counts(names, sql, _put_in(places, values))
+            counted = list(querysets), Statement(sql, _places(parameters))
+            _keep(kept, shape, counted)
+        names, statement = counted
+        return again(lambda: run_counts(names, *(statement.with_values(values) if statement.sql else ("", ()))))
 
     return counts
 
@@ -124,16 +118,17 @@ class _Rows:
         self.queryset = queryset
         self.compiler = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
         try:
-            self.sql, parameters = self.compiler.as_sql()
+            sql, parameters = self.compiler.as_sql()
         except EmptyResultSet:  # the ORM sees that nothing can match
-            self.sql, parameters = "", ()
-        self.places = _places(parameters)
+            sql, parameters = "", ()
+        self.statement = Statement(sql, _places(parameters))
 
     def rows(self, values: Sequence[Any]) -> list[Any]:
         """Run the statement with these values. A queryset reads the rows as ever, and looks up what is prefetched."""
-        if not self.sql:
-            return []
-        filled = self.sql, _put_in(self.places, values)
+        return again(lambda: list(self._found(values))) if self.statement.sql else []
+
+    def _found(self, values: Sequence[Any]) -> Any:
+        filled = self.statement.with_values(values)
         compiler: Any = copy.copy(self.compiler)
         compiler.connection = connections[DEFAULT_DB_ALIAS]  # each thread has its own
         compiler.as_sql = lambda: filled
@@ -142,11 +137,7 @@ class _Rows:
         found: Any = type(self.queryset)(self.queryset.model, query, DEFAULT_DB_ALIAS)
         for name in ("_iterable_class", "_fields", "_prefetch_related_lookups"):
             setattr(found, name, getattr(self.queryset, name))
-        return list(found)
-
-
-def _put_in(places: Sequence[Any], values: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple([values[each.number] if type(each) is Place else each for each in places])
+        return found
 
 
 def _places(parameters: Sequence[Any]) -> list[Any]:
@@ -170,7 +161,7 @@ def _shape(value: Any, values: list[Any]) -> Hashable:
         if not all(map(_is_value, value)):
             raise TypeError("Only plain values can stand in a list of a written statement.")
         values += value
-        return kind, len(value)
+        return kind, len(value), frozenset(map(type, value))
     if dataclasses.is_dataclass(kind):
         return kind, *[_shape(getattr(value, each.name), values) for each in dataclasses.fields(kind)]
     if not _is_value(value):

@@ -9,11 +9,15 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
+from django.db.models import QuerySet
 from django.http import QueryDict
+from django.utils.functional import cached_property
 from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
+from common.kept import NotPlain, SharedFields
+from common.written import written
 from complaints.models import RootCause
 from complaints.outcomes import NOT_SAID, Outcome
 from complaints.queries import OVERDUE, Wanted, types_with
@@ -169,11 +173,7 @@ class FilterForm(forms.Form):
         self.given = given
         merchant_id = self.merchant_id = actor.own_merchant_id
         self.people: Sequence[Colleague] = beside.people if beside else colleagues(merchant_id, asked_by=actor)
-        self.programs: Sequence[MiniProgram] = (
-            beside.programs
-            if beside
-            else list(MiniProgram.objects.filter(merchant_id=merchant_id).order_by("name", "pk"))
-        )
+        self.programs: Sequence[MiniProgram] = beside.programs if beside else programs_of(merchant_id)
         self._choices("mini_program").choices = [(str(each.pk), each.name) for each in self.programs]
         named = [(str(each.membership_id), each.name) for each in self.people]
         self._choices("assignee").choices = [(ME, gettext("me")), (NOBODY, gettext("nobody")), *named]
@@ -183,6 +183,14 @@ class FilterForm(forms.Form):
         if not isinstance(field, ValuesField):
             raise TypeError(name)
         return field
+
+    def as_shown(self) -> Any:
+        """Return all that the filters of a page show, as long as nothing is wrong with them."""
+        if self.errors:
+            raise NotPlain("What is wrong with filters is said anew each time.")
+        given = {name: self.given.getlist(name) for name in self.fields if name in self.given}
+        people = [(each.membership_id, each.name, each.is_self) for each in self.people]
+        return given, people, [(each.pk, each.name) for each in self.programs]
 
     def clean_q(self) -> str:
         """Return what is searched for, which is a number with blanks in it or words; refuse what is too short."""
@@ -235,9 +243,13 @@ class FilterForm(forms.Form):
 
     def kept(self) -> QueryDict:
         """Return the filters as an address holds them, without empty ones and without what is no filter."""
+        return self._kept.copy()
+
+    @cached_property
+    def _kept(self) -> QueryDict:
         query = QueryDict(mutable=True)
         for name in self.fields:
-            if values := self.chosen(name):
+            if name in self.given and (values := self.chosen(name)):
                 query.setlist(name, values)
         return query
 
@@ -256,7 +268,7 @@ class FilterForm(forms.Form):
     def chips(self) -> list[Chip]:
         """Return what is active, each with the filters that are left without it. One status alone is shown as a tab."""
         chips = []
-        for name in self.fields:
+        for name in self._kept:
             values = self.chosen(name)
             if name == "status" and (len(values) < 2 or ALL in values):
                 continue
@@ -282,6 +294,16 @@ class FilterForm(forms.Form):
                 yield from (
                     (name, value) for value in (field.unknown(values) if isinstance(field, ValuesField) else values)
                 )
+
+
+# Each form chooses among people and programs of its own; the other fields are the same for all of them.
+FilterForm.base_fields = SharedFields(FilterForm.base_fields, changed=("assignee", "mini_program"))
+
+
+@written
+def programs_of(merchant_id: int) -> QuerySet[MiniProgram]:
+    """Return a merchant's mini programs by name."""
+    return MiniProgram.objects.filter(merchant_id=merchant_id).order_by("name", "pk")
 
 
 GONE = {"assignee": gettext_lazy("a member who is gone"), "mini_program": gettext_lazy("a mini program that is gone")}

@@ -1,6 +1,5 @@
 """Read complaints: the list with its tabs and filters, what is due, and one complaint with all that belongs to it."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -14,6 +13,7 @@ from common.actors import Actor
 from common.counting import capped_counts
 from common.keyset import Position, Segment
 from common.numbers import BEIJING
+from common.prepared import Place, Statement
 from common.written import Fixed, written, written_counts
 from complaints.models import Complaint, Message
 from complaints.outcomes import HANDLED, NOT_SAID, with_outcomes, with_root_causes
@@ -27,6 +27,15 @@ OVERDUE = "overdue"
 LOOKED_AT = 500
 """So many of the latest complaints tell which dispute types a merchant has; all of them would be too many to ask."""
 SHOWN_TYPES = 20
+LATEST_TYPES = Statement(
+    f"""
+        SELECT dispute_type FROM (
+            SELECT dispute_type FROM complaints_complaint WHERE merchant_id = %s
+            ORDER BY filed_at DESC, id DESC LIMIT {LOOKED_AT}
+        ) AS latest GROUP BY dispute_type ORDER BY count(*) DESC, dispute_type LIMIT {SHOWN_TYPES}
+    """,  # noqa: S608 (two numbers of this file)
+    [Place(0)],
+)
 MOST_TYPES = 200
 """Of a merchant with more dispute types, consumers wrote their own; then complaints are read, and not their types."""
 TYPES = """
@@ -195,15 +204,11 @@ def _taken(actor: Actor, how: Fixed, after: Position | None) -> QuerySet[Complai
     return part.taken(number, after=after, backwards=backwards)
 
 
-def usual_dispute_types(latest: Iterable[str]) -> list[str]:
+def usual_dispute_types(merchant_id: int) -> list[str]:
     """Return the dispute types that stand most often among those of the latest complaints, by name."""
-    return sorted(name for name, _number in Counter(latest).most_common(SHOWN_TYPES))
-
-
-@written
-def latest_dispute_types(actor: Actor) -> QuerySet[Complaint, str]:
-    """Return the dispute types of the latest complaints."""
-    return visible_to(actor).order_by("-filed_at", "-pk").values_list("dispute_type", flat=True)[:LOOKED_AT]
+    with connection.cursor() as cursor:
+        LATEST_TYPES.run(cursor, [merchant_id])
+        return sorted(name for (name,) in cursor.fetchall())
 
 
 def status_counts(complaints: QuerySet[Complaint]) -> dict[str, int]:

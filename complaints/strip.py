@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from django.utils.functional import Promise
+from django.utils.translation import get_language, ngettext, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext_lazy
 
 from complaints.models import Complaint
 from complaints.states import Status
@@ -94,8 +95,11 @@ def _handling(complaint: Complaint, at_stake: int, lost: int | None, now: dateti
 
 
 def _stake(points: int, *, is_missed: bool) -> str:
-    if not points:
-        return ""
+    return _stake_words(points, is_missed, get_language()) if points else ""
+
+
+@lru_cache(maxsize=1000)
+def _stake_words(points: int, is_missed: bool, _language: str | None) -> str:
     if is_missed:
         return ngettext("will cost %(points)d point", "will cost %(points)d points", points) % {"points": points}
     return ngettext("%(points)d point at stake", "%(points)d points at stake", points) % {"points": points}

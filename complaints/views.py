@@ -21,7 +21,6 @@ from complaints.queries import (
     Wanted,
     all_segments,
     all_status_counts,
-    latest_dispute_types,
     narrowed,
     segments,
     status_counts,
@@ -58,7 +57,7 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
         "views": views,
         "current_view": next((view for view in views if view.is_current), None),
         "query": form.kept().urlencode(),
-        "types": _types(form, usual_dispute_types(latest_dispute_types(actor))),
+        "types": _types(form, usual_dispute_types(actor.own_merchant_id)),
         "now": request.now,
         "page": Page(rows=[], previous=None, next=None),
         "may_handle": may(actor, "handle"),
@@ -82,7 +81,7 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
             "only_pending": list(statuses) == [Status.PENDING],
         }
     else:
-        context["tabs"] = _tabs(form, (), {}, "")
+        context |= {"tabs": _tabs(form, (), {}, ""), "is_wrong": True}
     return render(request, "complaints/list.html", context)
 
 
@@ -102,9 +101,9 @@ def _listed(
 def _tabs(form: FilterForm, chosen: Collection[str], counts: dict[str, int], view: str) -> list[dict[str, Any]]:
     """Return a tab for each status and one for all, each keeping the other filters."""
     everything = len(chosen) == len(Status)
-    tabs = []
+    tabs, kept = [], form.kept()
     for status in [*Status, None]:
-        parameters = form.kept()
+        parameters = kept.copy()
         parameters.setlist("status", [status.value if status else ALL])
         if view:
             parameters[VIEW] = view
@@ -135,7 +134,9 @@ class ShownView:
     is_current: bool
     has_changed: bool = False
     """It is open, and its filters are others by now."""
-    saved: SavedView | None = None
+    number: int | None = None
+    """That of the saved view."""
+    is_shared: bool = False
 
 
 def _views(form: FilterForm, saved: list[SavedView]) -> list[ShownView]:
@@ -152,7 +153,7 @@ def _views(form: FilterForm, saved: list[SavedView]) -> list[ShownView]:
         is_current = str(view.pk) == number
         has_changed = is_current and _as_sets(query) != shown
         query[VIEW] = str(view.pk)
-        views.append(ShownView(view.name, query.urlencode(), is_current, has_changed, view))
+        views.append(ShownView(view.name, query.urlencode(), is_current, has_changed, view.pk, view.owner_id is None))
     return views
 
 

@@ -1,6 +1,7 @@
 """What every page is given: the navigation, who is signed in, and the merchants for whom they work."""
 
 from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -16,18 +17,49 @@ from complaints.consultations.queries import unanswered_of
 from complaints.queries import pending_of
 from merchants.models import Grant
 from merchants.pages import PageRequest
+from notifications.bell import count_words as bell_words
+from notifications.bell import may_hear, unread_count
 from refunds.queries import due_of
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """Return the navigation for whoever asks; it is only looked up by the pages that show one."""
+    """Return the frame for whoever asks; it is only looked up by the pages that show one."""
     known = cast("PageRequest", request)
     return {
-        "nav": SimpleLazyObject(lambda: navigation(known)),
+        "frame": partial(frame, known),
         "actor": getattr(request, "actor", None),
-        "merchants": SimpleLazyObject(lambda: [each.merchant for each in memberships(known)]),
         "merchant": SimpleLazyObject(lambda: next((each.merchant for each in memberships(known)), None)),
     }
+
+
+def frame(request: PageRequest) -> dict[str, Any]:
+    """Return what stands around every page, as plain texts and numbers: by them it is kept."""
+    user = getattr(request, "user", None)
+    is_known = user is not None and user.is_authenticated
+    own, *others = [each.merchant for each in memberships(request)] or [None]
+    return {
+        "merchant": own.name if own else "",
+        "merchant_id": own.pk if own else 0,
+        "others": [(each.pk, each.name) for each in others],
+        "nav": navigation(request),
+        "bell": _bell(request),
+        "person": str(user) if is_known else "",
+        "is_staff": bool(is_known and user and user.is_staff),
+    }
+
+
+def _bell(request: PageRequest) -> dict[str, Any] | None:
+    """Return how much is new, for members who may see cases."""
+    if not may_hear(getattr(request, "actor", None)):
+        return None
+    unread, url = unread_count(request.memberships[0]), address("notices:list")
+    return {"url": url, "unread": bell_words(unread) if unread else "", "is_current": request.path == url}
+
+
+@lru_cache(maxsize=100)
+def address(name: str) -> str:
+    """Return the address of a page by its name, looked up once."""
+    return reverse(name)
 
 
 def memberships(request: PageRequest) -> list[Any]:
@@ -41,20 +73,20 @@ def navigation(request: PageRequest) -> list[dict[str, Any]]:
     if not actor:
         return []
     if actor.kind == ActorKind.STAFF:
-        return [_entry(request, reverse("admin:index"), _("Support desk"), "platform")]
-    entries = [_entry(request, reverse("home"), _("Home"), "home", exactly=True)]
+        return [_entry(request, address("admin:index"), _("Support desk"), "platform")]
+    entries = [_entry(request, address("home"), _("Home"), "home", exactly=True)]
     if actor.merchant_id is not None and Grant.VIEW in actor.grants:
         entries += _cases(request, actor.merchant_id)
-        entries.append(_entry(request, reverse("penalties:list"), _("Violations"), "violation"))
-        entries.append(_entry(request, reverse("appeals:list"), _("Appeals"), "appeal"))
-        entries.append(_entry(request, reverse("insights:page"), _("Insights"), "insights"))
+        entries.append(_entry(request, address("penalties:list"), _("Violations"), "violation"))
+        entries.append(_entry(request, address("appeals:list"), _("Appeals"), "appeal"))
+        entries.append(_entry(request, address("insights:page"), _("Insights"), "insights"))
     if actor.merchant_id is not None and Grant.FUND in actor.grants:
-        entries.append(_entry(request, reverse("refunds:plan"), _("Guarantee plan"), "shield"))
+        entries.append(_entry(request, address("refunds:plan"), _("Guarantee plan"), "shield"))
     if actor.merchant_id is not None and Grant.MEMBERS in actor.grants:
         waiting = memberships(request)[0].waiting_requests
-        entries.append(_entry(request, reverse("members:list"), _("Members"), "members", count=waiting))
+        entries.append(_entry(request, address("members:list"), _("Members"), "members", count=waiting))
     if actor.merchant_id is not None and Grant.VIEW in actor.grants:
-        settings = _entry(request, reverse("settings:notices"), _("Settings"), "settings")
+        settings = _entry(request, address("settings:notices"), _("Settings"), "settings")
         entries.append(settings | {"current": request.path.startswith("/settings/")})
     return entries
 
@@ -63,9 +95,9 @@ def _cases(request: PageRequest, merchant_id: int) -> list[dict[str, Any]]:
     """Return the entries of what waits for the merchant, counted in one statement."""
     counts = _waiting(merchant_id)
     return [
-        _entry(request, reverse("complaints:list"), _("Complaints"), "complaint", count=counts["pending"]),
-        _entry(request, reverse("consultations:list"), _("Consultations"), "consultation", count=counts["unanswered"]),
-        _entry(request, reverse("refunds:list"), _("Pending refunds"), "refund", count=counts["due"]),
+        _entry(request, address("complaints:list"), _("Complaints"), "complaint", count=counts["pending"]),
+        _entry(request, address("consultations:list"), _("Consultations"), "consultation", count=counts["unanswered"]),
+        _entry(request, address("refunds:list"), _("Pending refunds"), "refund", count=counts["due"]),
     ]
 
 

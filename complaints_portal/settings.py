@@ -120,6 +120,8 @@ TEMPLATES = [
 DATABASES = {"default": env.database("DATABASE_URL", default="postgres:///complaints_portal")}
 DATABASES["default"] |= {"CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=600), "CONN_HEALTH_CHECKS": True}
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("application_name", "complaints-portal")
+# Off behind a pool that lends its connections for single transactions.
+PREPARE_STATEMENTS = env.bool("PREPARE_STATEMENTS", default=True)
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -27,6 +27,14 @@ QUIET = (
 PATIENCE = 60_000
 """How long a page may take, in milliseconds: long, since a busy machine is no reason to fail."""
 expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared(quick_settings: None) -> Iterator[None]:
+    """Prepare statements, each at once: what a page asks for, it asks for as in production."""
+    with override_settings(PREPARE_STATEMENTS=True), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("common.prepared.PATIENCE", 0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """The components of the design system as template tags; docs/design-system.md shows each with an example."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+from html import escape
 from typing import Any
 
 from django import template
@@ -74,12 +76,16 @@ ROLE_ICONS = {
     "staff": "platform",
     "system": "system",
 }
+UNSAFE = re.compile("[&<>\"']")
 MESSAGE_TONES = {"success": "ok", "warning": "warn", "error": "danger"}
 
 
 def escaped(text: Any) -> str:
     """Return a text as it may stand in a page: markup that is safe stays, everything else is escaped."""
-    return text if type(text) is SafeString else conditional_escape(text)
+    kind = type(text)
+    if kind is str:  # as most are, and with nothing to escape
+        return escape(text) if UNSAFE.search(text) else text
+    return text if kind is SafeString else conditional_escape(text)
 
 
 def attributes(given: Mapping[str, Any]) -> str:
@@ -376,10 +382,18 @@ def error_summary(*forms: Any) -> dict[str, Any]:
     return {"forms": forms, "shown": any(form.errors for form in forms)}
 
 
-@register.inclusion_tag("components/pagination.html")
-def pagination(previous: str | None = None, next: str | None = None, summary: str = "") -> dict[str, Any]:
+@register.simple_tag
+def pagination(previous: str | None = None, next: str | None = None, summary: str = "") -> SafeString:
     """The way through keyset pages: the addresses of the page before and the page after."""
-    return {"previous": previous, "next": next, "summary": summary}
+    if not (previous or next or summary):
+        return SafeString("")
+    step = '\n<a class="button button--small" rel="{}" href="{}">{}</a>'
+    before = step.format("prev", escaped(previous), f"{icon('left')}{_('Previous page')}") if previous else ""
+    after = step.format("next", escaped(next), f"{_('Next page')}{icon('right')}") if next else ""
+    return SafeString(
+        f'<nav class="pagination" aria-label="{_("Pages")}">\n'
+        f'<p class="pagination__summary">{escaped(summary)}</p>{before}{after}\n</nav>'
+    )
 
 
 @register.simple_tag

@@ -9,7 +9,7 @@ from django.template import Context, Template
 from django.utils import translation
 from django.utils.safestring import SafeString
 
-from common.kept import FormRenderer, NotPlain, exact
+from common.kept import FormRenderer, NotPlain, SharedFields, exact
 
 
 class WishForm(forms.Form):
@@ -46,6 +46,58 @@ def test_a_part_sees_what_it_names_and_nothing_else() -> None:
     assert page.render(Context({"name": "<a>", "other": "secret", "csrf_token": "token"})) == "&lt;a&gt;"
     assert page.render(Context({"name": SafeString("<a>")})) == "<a>"
     assert page.render(Context({"name": "b"})) == "b"
+
+
+def test_what_is_put_into_a_part_differs_each_time_and_is_escaped() -> None:
+    page = Template(
+        "{% load kept %}{% kept name=name put csrf_token=csrf_token next=next %}"
+        '{% csrf_token %}{{ name }} <a href="{{ next }}">{% endkept %}'
+    )
+    first = page.render(Context({"name": "a", "csrf_token": "one", "next": "/?a=1&b=2"}))
+    assert first == '<input type="hidden" name="csrfmiddlewaretoken" value="one">a <a href="/?a=1&amp;b=2">'
+    other = page.render(Context({"name": "a", "csrf_token": "two", "next": '"><script>'}))
+    assert other == '<input type="hidden" name="csrfmiddlewaretoken" value="two">a <a href="&quot;&gt;&lt;script&gt;">'
+
+
+def test_what_is_put_into_a_part_is_no_name_that_somebody_could_type() -> None:
+    page = Template("{% load kept %}{% kept name=name put secret=secret %}{{ name }}{{ secret }}{% endkept %}")
+    assert page.render(Context({"name": "secret", "secret": "token"})) == "secrettoken"
+
+
+def test_a_part_that_depends_on_what_is_not_plain_is_written_anew() -> None:
+    page = Template("{% load kept %}{% kept row=row %}{{ row.name }}{% endkept %}")
+    row = SimpleNamespace(name="before")
+    assert page.render(Context({"row": row})) == "before"
+    row.name = "after"
+    assert page.render(Context({"row": row})) == "after"
+
+
+class Shown:
+    def __init__(self, name: str, beside: str) -> None:
+        self.name, self.beside = name, beside
+
+    def as_shown(self) -> tuple[str]:
+        return (self.name,)
+
+
+def test_what_says_how_it_is_shown_is_kept_by_that() -> None:
+    assert exact(Shown("a", "b")) == exact(Shown("a", "c")) != exact(Shown("b", "b"))
+    assert exact([Shown("a", "b")]) != exact([("a",)])
+    with pytest.raises(NotPlain):
+        exact(Shown(SimpleNamespace(), "b"))  # type: ignore[arg-type]  # no plain value
+
+
+def test_a_form_copies_only_the_fields_that_it_changes() -> None:
+    class Changed(WishForm):
+        pass
+
+    Changed.base_fields = SharedFields(Changed.base_fields, changed=["way"])
+    one, other = Changed(), Changed()
+    one.fields["way"].choices = [("c", "C way")]  # type: ignore[attr-defined]  # a field with choices
+    assert "C way" in str(one["way"])
+    assert "C way" not in str(other["way"])
+    assert one.fields["text"] is other.fields["text"]
+    assert list(one.fields) == ["text", "way"]
 
 
 def test_a_part_speaks_the_language_of_who_asks() -> None:

@@ -76,6 +76,10 @@ class CannedReply(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def as_shown(self) -> tuple[int, str, str, str, str]:
+        """Return what a menu of canned replies shows."""
+        return self.pk, self.title, self.text, self.method, self.refund
+
 
 class SavedView(models.Model):
     """Filters of the list under a name: one member's own, or shared by the merchant's members."""

@@ -47,26 +47,43 @@ def clock_strip(
 
     With the penalty for not handling it, where the page knows it, the strip says what was lost.
     """
+    return Clocks(context).written(_strip(context, complaint, clocks, penalty))
+
+
+def _strip(
+    context: template.Context, complaint: Complaint, clocks: Iterable[Deadline] | None, penalty: Any
+) -> list[Line]:
     lost = None if penalty is None else 0 if penalty.status == "revoked" else penalty.points
-    return clock_lines(context, strip(complaint, clocks or (), now=context["now"], lost=lost))
+    return strip(complaint, clocks or (), now=context["now"], lost=lost)
 
 
 @register.simple_tag(takes_context=True)
 def clock_lines(context: template.Context, lines: Iterable[Line]) -> SafeString:
     """The clocks of a strip, as `complaints.strip` makes them: {% clock_lines lines %}."""
-    return SafeString(f'<ul class="clocks">{"".join([_clock_line(line, context) for line in lines])}</ul>')
+    return Clocks(context).written(lines)
 
 
-def _clock_line(line: Line, context: template.Context) -> str:
-    face = (
-        f'<span class="clocks__remark">{escaped(line.remark)}</span>'
-        if line.remark
-        else clock(context, line.due_at, stopped_at=line.stopped_at, zone=False, provisional=line.provisional)
-    )
-    lost = " data-lost" if line.is_lost else ""
-    points = f'<span class="clocks__points"{lost}>{escaped(line.points)}</span>' if line.points else ""
-    kind = f'<span class="clocks__kind">{escaped(line.words)}</span>'
-    return f'\n<li class="clocks__line">\n{kind}\n{face}\n{points}\n</li>\n'
+class Clocks:
+    """Writes the clocks of complaints, for one page; what a clock is about is looked up once."""
+
+    def __init__(self, context: template.Context) -> None:
+        self.context = context
+        self.kinds: dict[str, str] = {}
+
+    def written(self, lines: Iterable[Line]) -> SafeString:
+        return SafeString(f'<ul class="clocks">{"".join([self._line(line) for line in lines])}</ul>')
+
+    def _line(self, line: Line) -> str:
+        face = (
+            f'<span class="clocks__remark">{escaped(line.remark)}</span>'
+            if line.remark
+            else clock(self.context, line.due_at, stopped_at=line.stopped_at, zone=False, provisional=line.provisional)
+        )
+        lost = " data-lost" if line.is_lost else ""
+        points = f'<span class="clocks__points"{lost}>{escaped(line.points)}</span>' if line.points else ""
+        if line.kind not in self.kinds:
+            self.kinds[line.kind] = f'<span class="clocks__kind">{escaped(line.words)}</span>'
+        return f'\n<li class="clocks__line">\n{self.kinds[line.kind]}\n{face}\n{points}\n</li>\n'
 
 
 @register.simple_tag
@@ -110,6 +127,7 @@ class QueueRows:
     def __init__(self, context: template.Context, penalties: Mapping[int, Any]) -> None:
         self.context = context
         self.penalties = penalties
+        self.strips = Clocks(context)
         self.clocks: Mapping[int, Iterable[Deadline]] = context["clocks"]
         self.may_handle = bool(context.get("may_handle"))
         self.shows_status = not context.get("only_pending")
@@ -124,7 +142,8 @@ class QueueRows:
     def row(self, complaint: Complaint) -> str:
         address = self.address.replace("NUMBER", complaint.complaint_no) + self.ending
         program = escaped(complaint.mini_program.name)
-        clocks = clock_strip(self.context, complaint, self.clocks.get(complaint.pk), self.penalties.get(complaint.pk))
+        penalty = self.penalties.get(complaint.pk)
+        clocks = self.strips.written(_strip(self.context, complaint, self.clocks.get(complaint.pk), penalty))
         return (
             f"<tr data-row>\n{self._choice(complaint)}\n{self._heading(complaint, address)}\n"
             f'<td data-label="{self.clocks_heading}">{clocks}</td>\n'

@@ -314,13 +314,13 @@ def test_an_administrator_sees_the_request_in_the_side_bar_and_grants_it_with_on
     with browser(wang, NOW) as client, browser(li, NOW) as lis:
         assert lis.get("/").status_code == 403
         home = client.get("/")
-        (entry,) = [entry for entry in home.context["nav"] if entry["url"] == LIST]
+        (entry,) = [entry for entry in home.context["frame"]()["nav"] if entry["url"] == LIST]
         assert (entry["label"], entry["count"]) == ("Members", "1")
         assert "I start today." in text_of(client.get(LIST))
         response = client.post(f"{LIST}requests/{asked.pk}/", {"answer": "grant"}, follow=True)
         assert "Li now has the permission to see complaints and penalties." in text_of(response)
         assert lis.get("/").status_code == 200  # without signing in again
-        (entry,) = [entry for entry in client.get("/").context["nav"] if entry["url"] == LIST]
+        (entry,) = [entry for entry in client.get("/").context["frame"]()["nav"] if entry["url"] == LIST]
         assert entry["count"] == ""
         response = client.post(f"{LIST}requests/{asked.pk}/", {"answer": "decline"}, follow=True)
         assert "Wang Fang decided this already." in text_of(response)
@@ -342,7 +342,7 @@ def test_a_declined_request_says_who_declined_it_and_can_be_asked_again(tea):
 def test_whoever_may_not_manage_members_has_no_entry_for_it(tea):
     merchant, _wang = tea
     with browser(make_person(merchant, "Li", Grant.VIEW), NOW) as client:
-        assert LIST not in [entry["url"] for entry in client.get("/").context["nav"]]
+        assert LIST not in [entry["url"] for entry in client.get("/").context["frame"]()["nav"]]
         response = client.get(LIST)
     assert response.status_code == 403
     assert "At Tea House you lack the permission to manage members." in text_of(response)

@@ -1,6 +1,6 @@
-"""The bell that stands on every page, and where the pages about settings are."""
+"""Where the pages about settings are."""
 
-from typing import Any, cast
+from typing import cast
 
 from django import template
 from django.template import Context
@@ -11,28 +11,8 @@ from django.utils.translation import gettext as _
 from common.templatetags.ui import tabs
 from merchants.models import Grant
 from merchants.pages import PageRequest
-from notifications.bell import count_words, may_hear, unread_count
 
 register = template.Library()
-
-
-@register.inclusion_tag("notices/_bell.html", takes_context=True)
-def bell(context: Context) -> dict[str, Any]:
-    """How much is new, for members who may see cases. It asks once a page, however often it stands there."""
-    request = cast("PageRequest | None", context.get("request"))
-    if request is None or not may_hear(getattr(request, "actor", None)):
-        return {"is_shown": False}
-    unread: int | None = getattr(request, "unread_notices", None)
-    if unread is None:
-        unread = unread_count(request.memberships[0])
-        request.unread_notices = unread  # type: ignore[attr-defined]  # kept for the second bell of the page
-    address = reverse("notices:list")
-    return {
-        "is_shown": True,
-        "unread": count_words(unread) if unread else "",
-        "url": address,
-        "is_current": request.path == address,
-    }
 
 
 SETTINGS_PAGES = (

@@ -1,0 +1,116 @@
+"""Statements that the database plans once for a connection, instead of each time.
+
+To plan a statement whose rows an index finds takes longer than to run it. After `PATIENCE` times on one connection it
+is prepared there, and from then on only its values are sent. PostgreSQL still plans it anew for its values as long as
+that promises a cheaper way. Values that never change stay in its words, where partial indexes are recognised by them.
+
+A pool that lends its connections for single transactions cannot do with that: `PREPARE_STATEMENTS=off`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import count
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import structlog
+from django.conf import settings
+from django.db import NotSupportedError, ProgrammingError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg2.extensions import AsIs  # type: ignore[import-untyped]  # no stubs for one class
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+PATIENCE = 3
+NEVER = -(10**12)
+"""The times that a statement which cannot be prepared was run."""
+TYPES: tuple[tuple[type, str], ...] = (
+    (int, "bigint"),
+    (datetime, "timestamptz"),
+    (date, "date"),
+    (Decimal, "numeric"),
+)
+"""What a value is to the database; of a text it is told by what it is compared with, as of one written in quotes."""
+
+_numbers = count(1)
+_used: WeakKeyDictionary[Any, dict[int, int]] = WeakKeyDictionary()
+"""By connection to the database: how often each statement was run on it; the number is that of the statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value goes among those of a statement."""
+
+    number: int
+
+
+class Statement:
+    """A statement with places for values: `%s` for each parameter, a constant or the `Place` of a value."""
+
+    def __init__(self, sql: str, parameters: Sequence[Any]) -> None:
+        self.sql = sql
+        self.parameters = list(parameters)
+        self.sent = list(dict.fromkeys(each.number for each in self.parameters if type(each) is Place))
+        self.number = next(_numbers)
+        self.name = f"portal_{self.number}"
+        places = ", ".join(["%s"] * len(self.sent))
+        self.execute = f"EXECUTE {self.name} ({places})" if places else f"EXECUTE {self.name}"
+
+    def with_values(self, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+        """Return what is to be sent so that the statement runs with these values on this thread's connection."""
+        if settings.PREPARE_STATEMENTS and self._is_prepared(values):
+            return self.execute, tuple([values[number] for number in self.sent])
+        return self.sql, tuple([values[each.number] if type(each) is Place else each for each in self.parameters])
+
+    def run(self, cursor: CursorWrapper, values: Sequence[Any]) -> None:
+        """Run the statement with these values; after a change of the schema it is planned anew."""
+        again(lambda: cursor.execute(*self.with_values(values)))
+
+    def _is_prepared(self, values: Sequence[Any]) -> bool:
+        """Say whether the connection knows the statement; when it ran there often enough, it is made known."""
+        connection.ensure_connection()
+        used = _used.setdefault(connection.connection, {})
+        times = used[self.number] = used.get(self.number, 0) + 1
+        if times == PATIENCE + 1 and not self._prepare(values):
+            used[self.number] = NEVER
+            return False
+        return times > PATIENCE
+
+    def _prepare(self, values: Sequence[Any]) -> bool:
+        """Make the connection know the statement. One whose values the database cannot tell the type of stays plain."""
+        types = ", ".join([_type_of(values[number]) for number in self.sent])
+        order = {number: AsIs(f"${place}") for place, number in enumerate(self.sent, 1)}
+        places = [order[each.number] if type(each) is Place else each for each in self.parameters]
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                words = cursor.mogrify(self.sql, places).decode()
+                cursor.execute(f"PREPARE {self.name}{f' ({types})' if types else ''} AS {words}".replace("%", "%%"), ())
+        except ProgrammingError as error:
+            log.warning("statement_not_prepared", error=str(error), statement=self.sql)
+            return False
+        return True
+
+
+def _type_of(value: Any) -> str:
+    return next((name for kind, name in TYPES if isinstance(value, kind)), "unknown")
+
+
+def again(run: Callable[[], Result]) -> Result:
+    """Run a statement. When a migration has changed what it returns, forget its plan and run it once more."""
+    try:
+        return run()
+    except NotSupportedError:
+        if connection.in_atomic_block:
+            raise
+        forget()
+        return run()
+
+
+def forget() -> None:
+    """Let this thread's connection know no statement any more."""
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    _used.pop(connection.connection, None)
