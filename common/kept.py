@@ -9,7 +9,7 @@ import marshal
 from collections.abc import Callable, Collection, Hashable, Mapping
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -34,8 +34,8 @@ def exact(value: Any) -> Hashable:
     """Return a key that is equal for equal plain values only, `1` and `True` and a safe text apart; else `NotPlain`.
 
     Values of Python's own plain types, also in lists and mappings, are written as bytes: the second form of `marshal`
-    keeps the types apart, refuses what is of a class of its own, and writes equal values alike. A class may promise, with
-    a method `as_shown`, that a page shows nothing of its objects but the plain values which that returns.
+    keeps the types apart, refuses what is of a class of its own, and writes equal values alike. A class may promise,
+    with a method `as_shown`, that a page shows nothing of its objects but the plain values which that returns.
     """
     try:
         return marshal.dumps(value, 2)
@@ -47,6 +47,8 @@ def _exact(value: Any) -> Hashable:
     kind = type(value)
     if kind in PLAIN or isinstance(value, Enum):
         return kind, value
+    if kind is datetime:  # in its zone, by which it is written
+        return kind, value.isoformat()
     if isinstance(value, Promise):
         return exact(str(value))
     if kind is dict:

@@ -23,7 +23,7 @@ from itertools import count
 from typing import Any, ParamSpec, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Expression, QuerySet
 
 from common.counting import capped_statement, run_counts
@@ -102,6 +102,30 @@ def written_counts(compose: "Callable[P, Mapping[str, QuerySet[Any]]]") -> Calla
         return again(lambda: run_counts(names, *(statement.with_values(values) if statement.sql else ("", ()))))
 
     return counts
+
+
+def written_sums(*sums: str) -> "Callable[[Callable[P, QuerySet[Any, Any]]], Callable[P, tuple[Any, ...]]]":
+    """Let a function that returns a queryset of columns return sums over its rows, such as `max(filed_at)`."""
+
+    def decorate(compose: "Callable[P, QuerySet[Any, Any]]") -> Callable[P, tuple[Any, ...]]:
+        kept: dict[Hashable, Statement] = {}
+
+        @wraps(compose)
+        def summed(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, ...]:
+            shape, values = _taken_apart(args, kwargs)
+            statement = kept.get(shape)
+            if statement is None:
+                sql, parameters = _composed(compose, args, kwargs).query.sql_with_params()
+                words = f"SELECT {', '.join(sums)} FROM ({sql}) AS found"  # noqa: S608 (the code and the ORM wrote it)
+                statement = Statement(words, _places(parameters))
+                _keep(kept, shape, statement)
+            with connection.cursor() as cursor:
+                statement.run(cursor, values)
+                return tuple(cursor.fetchone())
+
+        return summed
+
+    return decorate
 
 
 def _keep(kept: dict[Hashable, Any], shape: Hashable, statement: Any) -> None:

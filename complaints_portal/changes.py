@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy, ngettext
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from common.actors import Actor
 from common.counting import CAP, count_words
 from common.wording import BEIJING
+from common.written import written, written_sums
 from complaints.models import Complaint, InternalLine
 from complaints.permissions import visible_to
 from notifications.models import Event
@@ -104,18 +105,22 @@ def changes_since(since: datetime, *, actor: Actor, membership_id: int) -> Chang
 
 def _new_complaints(since: datetime, actor: Actor) -> Iterable[Change]:
     """Count what was filed since: a platform that hands complaints over late is not waited for."""
-    filed = visible_to(actor).filter(filed_at__gt=since, is_history=False).order_by("-filed_at", "-pk")
-    sums = filed[: CAP + 1].aggregate(number=Count("pk"), last_at=Max("filed_at"))
-    number: int = sums["number"]
+    number, last_at = _filed_since(since, actor)
     if number:
         words = ngettext("%(number)s new complaint was filed.", "%(number)s new complaints were filed.", number)
         yield Change(
-            at=sums["last_at"],
+            at=last_at,
             words=words % {"number": count_words(number)},
             url=f"{reverse('complaints:list')}?status=all&filed_from={_day(since)}",
             icon="complaint",
             tone="accent",
         )
+
+
+@written_sums("count(*)", "max(filed_at)")
+def _filed_since(since: datetime, actor: Actor) -> QuerySet[Complaint, Any]:
+    filed = visible_to(actor).filter(filed_at__gt=since, is_history=False).order_by("-filed_at", "-pk")
+    return filed.values("filed_at")[: CAP + 1]
 
 
 def _penalties(since: datetime, actor: Actor) -> Iterable[Change]:
@@ -140,16 +145,8 @@ def _penalties(since: datetime, actor: Actor) -> Iterable[Change]:
 
 def _assignments(since: datetime, actor: Actor, membership_id: int) -> Iterable[Change]:
     """Tell who gave the member what, one line for each who did; what one takes oneself is no news."""
-    mine = InternalLine.objects.filter(
-        kind=InternalLine.Kind.ASSIGN,
-        at__gt=since,
-        complaint__merchant_id=actor.own_merchant_id,
-        complaint__assignee_id=membership_id,
-        complaint__handle_by__gte=since - STILL_MINE,
-    ).exclude(actor_id=actor.id)
-    columns = ("at", "actor_name", "complaint_id", "complaint__complaint_no", "complaint__dispute_type")
     given: dict[str, dict[int, dict[str, Any]]] = {}
-    for line in mine.order_by("-at", "-pk").values(*columns)[:LOOKED_AT]:
+    for line in _given_since(since, since - STILL_MINE, actor.own_merchant_id, membership_id, actor.id):
         given.setdefault(line["actor_name"], {}).setdefault(line["complaint_id"], line)
     for name, lines in given.items():
         latest = next(iter(lines.values()))
@@ -166,6 +163,21 @@ def _assignments(since: datetime, actor: Actor, membership_id: int) -> Iterable[
             tone="accent",
             about=latest["complaint__dispute_type"] if is_one else "",
         )
+
+
+@written
+def _given_since(
+    since: datetime, due_since: datetime, merchant_id: int, membership_id: int, own_id: int | None
+) -> QuerySet[InternalLine, Any]:
+    given = InternalLine.objects.filter(
+        kind=InternalLine.Kind.ASSIGN,
+        at__gt=since,
+        complaint__merchant_id=merchant_id,
+        complaint__assignee_id=membership_id,
+        complaint__handle_by__gte=due_since,
+    ).exclude(actor_id=own_id)
+    columns = ("at", "actor_name", "complaint_id", "complaint__complaint_no", "complaint__dispute_type")
+    return given.order_by("-at", "-pk").values(*columns)[:LOOKED_AT]
 
 
 def _folded(events: Iterable[Event]) -> Iterable[list[Event]]:
@@ -207,8 +219,12 @@ def _is_from_support(event: Event) -> bool:
 def _titles(events: Iterable[Event], actor: Actor) -> dict[str, str]:
     """Return by number what the complaints are about that these events name."""
     numbers = {event.payload["complaint_no"] for event in events if "complaint_no" in event.payload}
-    complaints: Any = visible_to(actor).filter(complaint_no__in=numbers) if numbers else Complaint.objects.none()
-    return dict(complaints.values_list("complaint_no", "dispute_type"))
+    return dict(_named(list(numbers), actor)) if numbers else {}
+
+
+@written
+def _named(numbers: list[str], actor: Actor) -> QuerySet[Complaint, Any]:
+    return visible_to(actor).filter(complaint_no__in=numbers).values_list("complaint_no", "dispute_type")
 
 
 def _day(moment: datetime) -> date:

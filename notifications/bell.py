@@ -9,6 +9,7 @@ from django.db.models import Max
 
 from common.actors import Actor, ActorKind
 from common.keyset import Page, Segment, keyset_page
+from common.prepared import Place, Statement
 from merchants.models import Grant, Membership
 from notifications.choices import own_choice
 from notifications.liveness import still_true
@@ -19,17 +20,22 @@ CAP = 99
 LOOK_AT = 1000
 """The bell counts among so many of the newest notices at most: it stands on every page."""
 
-UNREAD = """
-    SELECT count(*) FROM (
-        SELECT kind FROM notifications_notice
-        WHERE merchant_id = %(merchant)s
-            AND id > coalesce((SELECT bell_read_id FROM notifications_noticechoice WHERE membership_id = %(member)s), 0)
-        ORDER BY id DESC LIMIT %(look_at)s
-    ) AS latest
-    WHERE kind = ANY (coalesce(
-        (SELECT bell_kinds FROM notifications_noticechoice WHERE membership_id = %(member)s), %(kinds)s
-    )) AND kind = ANY (%(kinds)s)
-"""
+UNREAD = Statement(
+    """
+        WITH choice AS MATERIALIZED (
+            SELECT bell_read_id, bell_kinds FROM notifications_noticechoice WHERE membership_id = %s
+        ), latest AS (
+            SELECT kind FROM notifications_notice
+            WHERE merchant_id = %s AND id > coalesce((SELECT bell_read_id FROM choice), 0)
+            ORDER BY id DESC LIMIT %s
+        ), kinds AS (
+            SELECT string_to_array(%s, ',')::varchar[] AS possible
+        )
+        SELECT count(*) FROM latest, kinds
+        WHERE kind = ANY (coalesce((SELECT bell_kinds FROM choice), possible)) AND kind = ANY (possible)
+    """,
+    [Place(0), Place(1), Place(2), Place(3)],
+)
 
 
 def may_hear(actor: Actor | None) -> bool:
@@ -39,14 +45,9 @@ def may_hear(actor: Actor | None) -> bool:
 
 def unread_count(member: Membership) -> int:
     """Count what a member has not read yet of the kinds that they chose, no further than one above the cap."""
-    values: dict[str, int | list[str]] = {
-        "merchant": member.merchant_id,
-        "member": member.pk,
-        "look_at": LOOK_AT,
-        "kinds": kinds_for(member.effective_grants),
-    }
+    kinds = ",".join(kinds_for(member.effective_grants))
     with connection.cursor() as cursor:
-        cursor.execute(UNREAD, values)
+        UNREAD.run(cursor, [member.pk, member.merchant_id, LOOK_AT, kinds])
         (count,) = cursor.fetchone()
     return min(int(count), CAP + 1)
 

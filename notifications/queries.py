@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from common.actors import Actor, ActorKind
 from common.errors import BadInput
+from common.written import Fixed, written
 from notifications.models import NEWS, Event
 
 OF_THE_FUND, FUND_GRANT = "fund.", "fund"
@@ -103,6 +104,11 @@ def news_since(merchant_id: int, since: datetime, *, limit: int) -> list[Event]:
 
     For people who look: an event whose transaction commits later than its moment says may be passed over once.
     """
+    return _news(merchant_id, since, Fixed(limit))
+
+
+@written
+def _news(merchant_id: int, since: datetime, limit: Fixed) -> QuerySet[Event]:
     events = Event.objects.filter(merchant_id=merchant_id, name__in=NEWS, at__gt=since)
     from_others = Q(payload__role__isnull=True) | Q(payload__role__in=("consumer", "platform"))
-    return list(events.filter(from_others).order_by("-at", "-pk")[:limit])
+    return events.filter(from_others).order_by("-at", "-pk")[: limit.value]

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from common.counting import CAP, count_words
 from common.keyset import Segment
 from common.policy import policy_at
+from common.prepared import Place, Statement
 from common.wording import BEIJING
-from common.written import written, written_counts
+from common.written import written, written_counts, written_sums
 from complaints.models import Complaint, HistoryLine
 from complaints.queries import start_of
 from complaints.reviews.record import RECENT, Tally
@@ -26,15 +27,18 @@ from refunds.models import RefundCase
 
 POINTS_LOOK_AT = 10_000
 """So many penalties of a merchant are added up at most; hardly anybody has them, and a page must not wait for more."""
-POINTS = """
-    SELECT mini_program_id, (SELECT name FROM merchants_miniprogram WHERE id = mini_program_id), status, sum(points),
-        count(*)
-    FROM (
-        SELECT mini_program_id, status, points FROM penalties_penalty
-        WHERE merchant_id = %(merchant_id)s AND status IN (%(in_effect)s, %(under_appeal)s)
-        ORDER BY appeal_by, id LIMIT %(most)s
-    ) AS looked_at GROUP BY mini_program_id, status
-"""
+POINTS = Statement(
+    """
+        SELECT mini_program_id, (SELECT name FROM merchants_miniprogram WHERE id = mini_program_id), status,
+            sum(points), count(*)
+        FROM (
+            SELECT mini_program_id, status, points FROM penalties_penalty
+            WHERE merchant_id = %s AND status IN (%s, %s)
+            ORDER BY appeal_by, id LIMIT %s
+        ) AS looked_at GROUP BY mini_program_id, status
+    """,
+    [Place(0), Status.IN_EFFECT.value, Status.UNDER_APPEAL.value, POINTS_LOOK_AT],
+)
 """All that is added up stands in one index; a name is looked up for each sum, not for each penalty."""
 
 
@@ -143,9 +147,13 @@ class Issued:
 
 def issued_since(merchant_id: int, since: datetime) -> Issued:
     """Add up the penalties that a merchant got since a moment, in one statement."""
+    return Issued(*_issued_since(merchant_id, since))
+
+
+@written_sums("count(*)", "coalesce(sum(points), 0)", "max(issued_at)")
+def _issued_since(merchant_id: int, since: datetime) -> QuerySet[Penalty, Any]:
     issued = Penalty.objects.filter(merchant_id=merchant_id, issued_at__gt=since).order_by("-issued_at", "-pk")
-    sums = issued[: CAP + 1].aggregate(number=Count("pk"), sum=Sum("points", default=0), last_at=Max("issued_at"))
-    return Issued(sums["number"], sums["sum"], sums["last_at"])
+    return issued.values("points", "issued_at")[: CAP + 1]
 
 
 @dataclass(slots=True)
@@ -169,14 +177,8 @@ class PointsOverview:
 
 def points_overview(merchant_id: int) -> PointsOverview:
     """Add up, in one statement, the points that count; those of revoked penalties were given back."""
-    parameters: dict[str, int | str] = {
-        "merchant_id": merchant_id,
-        "in_effect": Status.IN_EFFECT.value,
-        "under_appeal": Status.UNDER_APPEAL.value,
-        "most": POINTS_LOOK_AT,
-    }
     with connection.cursor() as cursor:
-        cursor.execute(POINTS, parameters)
+        POINTS.run(cursor, [merchant_id])
         rows = cursor.fetchall()
     total, programs, number = Points(), dict[int, Points](), 0
     for program_id, name, status, sum_, looked_at in rows:
