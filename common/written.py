@@ -24,7 +24,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import Expression, QuerySet
+from django.db.models import Expression, Model, QuerySet
 
 from common.counting import capped_statement, run_counts
 from common.prepared import Place, Statement, again
@@ -126,6 +126,13 @@ def written_sums(*sums: str) -> "Callable[[Callable[P, QuerySet[Any, Any]]], Cal
         return summed
 
     return decorate
+
+
+def lay_beside(owner: Model, name: str, rows: Sequence[Model]) -> None:
+    """Let `owner.name.all()` be these rows, which were looked up already, as after a prefetch."""
+    found: Any = QuerySet(type(rows[0]) if rows else type(owner))
+    vars(found).update(_result_cache=list(rows), _prefetch_done=True)
+    vars(owner).setdefault("_prefetched_objects_cache", {})[name] = found
 
 
 def _keep(kept: dict[Hashable, Any], shape: Hashable, statement: Any) -> None:

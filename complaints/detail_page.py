@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -105,9 +106,11 @@ def detail_page(request: MemberRequest, complaint_no: str, answer: Answer | None
         "unsent": answer.unsent,
         "contact": answer.contact,
         "entries": timeline(complaint),
-        "lines": list(lines_of(complaint, actor)),
+        "lines": lines_of(complaint, actor),
         "replies": replies,
-        "ways": _ways(complaint, forms.handling),
+        "ways": (ways := _ways(complaint, forms.handling)),
+        "pays_from_fund": any(way["value"] == Method.FUND_REFUND and not way["refusal"] for way in ways),
+        "plan_next": quote(reverse("complaints:detail", args=[complaint_no]), safe=""),
         "handling_form": forms.handling,
         "message_form": forms.message,
         "note_form": forms.note,
@@ -138,6 +141,8 @@ def _way_through(neighbours: Neighbours) -> dict[str, Any]:
         return reverse("complaints:detail", args=[complaint.complaint_no]) + ending if complaint else ""
 
     return {
+        "has_previous": neighbours.previous is not None,
+        "has_next": neighbours.next is not None,
         "previous_url": address(neighbours.previous),
         "next_url": address(neighbours.next),
         "list_query": f"?{neighbours.query}" if neighbours.query else "",

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
+from common.kept import NotPlain, SharedFields
 from complaints.methods import NEEDS, NOTE_LIMIT, HandlingInput, problems
 from complaints.models import Complaint, Method, RootCause
 from complaints.services import MESSAGE_LIMIT
@@ -58,6 +59,13 @@ class TakesUp(KeepsPictures):
         if typed.pictures and isinstance(pictures, PicturesField):
             found = {each.token: each for each in visible_evidence(actor).filter(token__in=typed.pictures)}
             pictures.kept = [found[token] for token in typed.pictures if token in found]
+
+    def as_shown(self) -> tuple[str, int, int]:
+        """Return all that the fields of a form show into which nothing was typed."""
+        pictures: Any = self["pictures"]
+        if self.is_bound or self.initial or pictures.kept:
+            raise NotPlain("What was typed into a form is shown anew each time.")
+        return str(self.auto_id), pictures.limit, pictures.max_bytes
 
 
 class HandlingForm(TakesUp, forms.Form):
@@ -157,3 +165,8 @@ class NoteForm(forms.Form):
     def take_up(self, typed: Typed) -> None:
         """Start from what was typed, before the form is shown."""
         self.initial = {**self.initial, **typed.fields}
+
+
+# Only whose pictures a form keeps differs from form to form.
+for each in (HandlingForm, MessageForm, NoteForm):
+    each.base_fields = SharedFields(each.base_fields, changed=("pictures",))

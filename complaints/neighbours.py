@@ -32,7 +32,7 @@ def neighbours_of(complaint: Complaint, actor: Actor, query: str, now: datetime)
     Filters that mean nothing any more are left out; where no list can be made of them, there are no neighbours.
     """
     if not query:
-        return _beside(complaint, all_segments(actor, [Status.PENDING]), [Status.PENDING], "")
+        return _beside(complaint, all_segments(actor, [Status.PENDING], only_numbers=True), [Status.PENDING], "")
     form, _left_out = opened(QueryDict(query[:LONGEST]), actor=actor)
     if not form.is_valid():
         return Neighbours(None, None, "")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import connection
 from django.db.models import Prefetch, Q, QuerySet, Sum
@@ -14,8 +15,8 @@ from common.counting import capped_counts
 from common.keyset import Position, Segment
 from common.numbers import BEIJING
 from common.prepared import Place, Statement
-from common.written import Fixed, written, written_counts
-from complaints.models import Complaint, Message
+from common.written import Fixed, lay_beside, written, written_counts
+from complaints.models import Complaint, Handling, HistoryLine, Message
 from complaints.outcomes import HANDLED, NOT_SAID, with_outcomes, with_root_causes
 from complaints.permissions import visible_to
 from complaints.search import matching
@@ -24,6 +25,7 @@ from deadlines.models import Deadline
 from evidence.models import Evidence
 
 OVERDUE = "overdue"
+BESIDE_A_CASE = ("mini_program", "merchant", "handling")
 LOOKED_AT = 500
 """So many of the latest complaints tell which dispute types a merchant has; all of them would be too many to ask."""
 SHOWN_TYPES = 20
@@ -186,12 +188,13 @@ def _stretches(statuses: Collection[str]) -> list[tuple[Q, str]]:
     return found
 
 
-def all_segments(actor: Actor, statuses: Collection[str]) -> list[Segment[Complaint]]:
-    """Return the same list of all that the actor sees, narrowed by nothing else."""
+def all_segments(actor: Actor, statuses: Collection[str], *, only_numbers: bool = False) -> list[Segment[Complaint]]:
+    """Return the same list of all that the actor sees, narrowed by nothing else; each whole, or just its number."""
     chosen = tuple(statuses)
+    take = _numbered if only_numbers else _taken
 
     def reader(index: int) -> Callable[[int, Position | None, bool], list[Complaint]]:
-        return lambda number, after, backwards: _taken(actor, Fixed((chosen, index, number, backwards)), after)
+        return lambda number, after, backwards: take(actor, Fixed((chosen, index, number, backwards)), after)
 
     orders = [order for _stretch, order in _stretches(chosen)]
     return [Segment(Complaint.objects.all(), order, read=reader(index)) for index, order in enumerate(orders)]
@@ -201,6 +204,14 @@ def all_segments(actor: Actor, statuses: Collection[str]) -> list[Segment[Compla
 def _taken(actor: Actor, how: Fixed, after: Position | None) -> QuerySet[Complaint]:
     statuses, index, number, backwards = how.value
     part: Segment[Complaint] = segments(visible_to(actor), statuses)[index]
+    return part.taken(number, after=after, backwards=backwards)
+
+
+@written
+def _numbered(actor: Actor, how: Fixed, after: Position | None) -> QuerySet[Complaint]:
+    statuses, index, number, backwards = how.value
+    stretch, order = _stretches(statuses)[index]
+    part: Segment[Complaint] = Segment(visible_to(actor).filter(stretch).only("complaint_no"), order)
     return part.taken(number, after=after, backwards=backwards)
 
 
@@ -298,7 +309,7 @@ def with_everything(actor: Actor) -> QuerySet[Complaint]:
     said = Message.objects.order_by("-at", "-pk").prefetch_related(Prefetch("evidence", pictures))
     return (
         visible_to(actor)
-        .select_related("mini_program", "merchant", "handling")
+        .select_related(*BESIDE_A_CASE)
         .prefetch_related(
             Prefetch("pictures", pictures),
             Prefetch("handling__evidence", pictures),
@@ -308,7 +319,50 @@ def with_everything(actor: Actor) -> QuerySet[Complaint]:
     )
 
 
+def case_of(actor: Actor, complaint_no: str) -> list[Complaint]:
+    """Return the complaint with this number among those of this actor, with all that `with_everything` fetches."""
+    found = _case(actor, complaint_no)
+    for complaint in found:
+        said, handling = _said(complaint.pk), getattr(complaint, "handling", None)
+        shown = _shown_with([message.pk for message in said]) if said else []
+        for message in said:
+            lay_beside(message, "evidence", [each.evidence for each in shown if each.message_id == message.pk])
+        lay_beside(complaint, "messages", said)
+        lay_beside(complaint, "history", _history(complaint.pk))
+        lay_beside(complaint, "pictures", [each.evidence for each in _pictures(complaint.pk)])
+        if handling:
+            lay_beside(handling, "evidence", [each.evidence for each in _proof(handling.pk)])
+    return found
+
+
 @written
-def case_of(actor: Actor, complaint_no: str) -> QuerySet[Complaint]:
-    """Return the complaint with this number among those of this actor, with all that its page shows."""
-    return with_everything(actor).filter(complaint_no=complaint_no)
+def _case(actor: Actor, complaint_no: str) -> QuerySet[Complaint]:
+    return visible_to(actor).select_related(*BESIDE_A_CASE).filter(complaint_no=complaint_no)
+
+
+@written
+def _said(complaint_id: int) -> QuerySet[Message]:
+    return Message.objects.filter(complaint_id=complaint_id).order_by("-at", "-pk")
+
+
+@written
+def _history(complaint_id: int) -> QuerySet[HistoryLine]:
+    return HistoryLine.objects.filter(complaint_id=complaint_id).order_by("at", "pk")
+
+
+@written
+def _shown_with(message_ids: list[int]) -> QuerySet[Any]:
+    shown = Message.evidence.through.objects.filter(message_id__in=message_ids)
+    return shown.select_related("evidence").order_by("evidence_id")
+
+
+@written
+def _pictures(complaint_id: int) -> QuerySet[Any]:
+    shown = Complaint.pictures.through.objects.filter(complaint_id=complaint_id)
+    return shown.select_related("evidence").order_by("evidence_id")
+
+
+@written
+def _proof(handling_id: int) -> QuerySet[Any]:
+    shown = Handling.evidence.through.objects.filter(handling_id=handling_id)
+    return shown.select_related("evidence").order_by("evidence_id")

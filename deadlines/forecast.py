@@ -30,7 +30,7 @@ BY_DAY = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The clocks of one kind that end on one day (or later): how many, what they cost when missed, the first and the last end."""
+    """The clocks of one kind that end on one day: how many, what they cost when missed, the first and the last end."""
 
     kind: str
     day: date

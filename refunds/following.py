@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -11,6 +12,7 @@ from common.actors import Actor
 from common.errors import Sentence
 from common.policy import policy_at
 from common.wording import yuan
+from common.written import written
 from complaints.followers import ToReview, register_follower
 from complaints.methods import NOT_ENROLLED, Foreseen, register_payer
 from complaints.models import Complaint, Handling, Method
@@ -19,12 +21,16 @@ from refunds.fund import Balance
 from refunds.models import Channel, GuaranteeAccount, RefundedTrade
 
 
+@written
+def _accounts(merchant_id: int) -> QuerySet[GuaranteeAccount, int]:
+    return GuaranteeAccount.objects.filter(merchant_id=merchant_id).values_list("pk", flat=True)
+
+
 class FundPayer:
     """Pays from the guarantee fund, where the merchant is in the plan."""
 
     def refusal(self, complaint: Complaint) -> Promise | None:
-        enrolled = GuaranteeAccount.objects.filter(merchant_id=complaint.merchant_id).exists()
-        return None if enrolled else NOT_ENROLLED
+        return None if _accounts(complaint.merchant_id) else NOT_ENROLLED
 
     def pay(self, handling: Handling, amount: Decimal, *, actor: Actor, now: datetime) -> None:
         refunding.pay_for_handling(handling, amount, Channel.FUND, actor=actor, now=now)

@@ -1,7 +1,7 @@
 """The components of the design system as template tags; docs/design-system.md shows each with an example."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -327,10 +327,12 @@ def choice(
     )
 
 
-@register.inclusion_tag("components/evidence.html")
-def evidence(pictures: Iterable[Any], label: str = "") -> dict[str, Any]:
+@register.simple_tag
+def evidence(pictures: Sequence[Any], label: str = "") -> SafeString:
     """Thumbnails that lead to the full pictures; each has `url`, and may have `thumbnail_url` and `alt`."""
-    return {"pictures": pictures, "label": label}
+    if not pictures:
+        return SafeString("")
+    return render_to_string("components/evidence.html", {"pictures": pictures, "label": label})
 
 
 _uploads = Pieces()
@@ -376,10 +378,12 @@ def picture_upload(
     return _uploads.get(exact(given | {"kept": (), "errors": ()}), write)
 
 
-@register.inclusion_tag("components/error_summary.html")
-def error_summary(*forms: Any) -> dict[str, Any]:
+@register.simple_tag
+def error_summary(*forms: Any) -> SafeString:
     """What is wrong with one or more forms, each error a link to its field; nothing when all is well."""
-    return {"forms": forms, "shown": any(form.errors for form in forms)}
+    if not any(form.errors for form in forms):
+        return SafeString("")
+    return render_to_string("components/error_summary.html", {"forms": forms})
 
 
 @register.simple_tag

@@ -8,7 +8,7 @@ from django.db.models import F, Q, QuerySet
 from pytest_django import DjangoAssertNumQueries
 
 from common.actors import Actor
-from common.written import Fixed, written, written_counts
+from common.written import Fixed, lay_beside, written, written_counts, written_sums
 from complaints.models import Complaint
 from complaints.permissions import visible_to
 from complaints.tests.factories import file_at, make_program, member_actor, moment
@@ -126,3 +126,26 @@ def test_what_is_no_plain_value_is_refused() -> None:
     for given in (Q(pk=1), F("pk"), [None], [True]):
         with pytest.raises(TypeError):
             rows(given)
+
+
+def test_sums_are_over_the_rows_that_are_found() -> None:
+    @written_sums("count(*)", "max(filed_at)")
+    def filed(merchant_id: int, most: Fixed) -> QuerySet[Complaint, Any]:
+        found = Complaint.objects.filter(merchant_id=merchant_id).order_by("filed_at")
+        return found.values("filed_at")[: most.value]
+
+    program, other = make_program(), make_program()
+    early, late = file_at(FRIDAY, program), file_at(MONDAY, program)
+    assert filed(program.merchant_id, Fixed(9)) == (2, late.filed_at)
+    assert filed(program.merchant_id, Fixed(1)) == (1, early.filed_at)
+    assert filed(other.merchant_id, Fixed(9)) == (0, None)
+
+
+def test_rows_that_are_laid_beside_are_not_looked_up_again(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    complaint = file_at(FRIDAY, make_program())
+    lines, found = list(complaint.history.all()), Complaint.objects.get(pk=complaint.pk)
+    with django_assert_num_queries(0):
+        lay_beside(found, "history", lines)
+        lay_beside(found, "pictures", [])
+        assert list(found.history.all()) == lines
+        assert list(found.pictures.all()) == []

@@ -1,10 +1,11 @@
 """What was said in a consultation, as a line of time: on its own page, and in the history of what it became."""
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from common.wording import masked_name
+from common.written import written
 from complaints.models import Complaint, Consultation, ConsultationLine
 from complaints.timeline import CONSUMER, MERCHANT, ROLE_LABELS, Entry
 
@@ -30,9 +31,25 @@ def talk(consultation: Consultation) -> list[Entry]:
 
 def said_before(complaint: Complaint) -> list[Entry]:
     """Return what was said in the consultation that a complaint was before, newest first; nothing when it was none."""
-    lines = ConsultationLine.objects.order_by("at", "pk").prefetch_related("evidence")
-    asked = Consultation.objects.filter(complaint=complaint).prefetch_related("pictures", Prefetch("lines", lines))
+    asked = became(complaint)
+    if asked:
+        lines = ConsultationLine.objects.order_by("at", "pk").prefetch_related("evidence")
+        prefetch_related_objects(asked, "pictures", Prefetch("lines", lines))
     return [entry for consultation in asked for entry in talk(consultation)]
+
+
+def became(complaint: Complaint) -> list[Consultation]:
+    """Return the consultation that became this complaint, or nothing; a page that asks twice looks it up once."""
+    known = vars(complaint)
+    if "became" not in known:
+        known["became"] = _became(complaint.pk)
+    found: list[Consultation] = known["became"]
+    return found
+
+
+@written
+def _became(complaint_id: int) -> QuerySet[Consultation]:
+    return Consultation.objects.filter(complaint_id=complaint_id).order_by("pk")
 
 
 def _entry(consultation: Consultation, line: ConsultationLine) -> Entry:

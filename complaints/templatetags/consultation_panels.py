@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 
 from common.counting import count_words
 from common.wording import span_words
-from common.written import written, written_counts
+from common.written import written_counts
 from complaints.consultations.queries import oldest_waiting, unanswered_of
+from complaints.consultations.talk import became
 from complaints.models import Complaint, Consultation
 from complaints.prevention import without_contact
 
@@ -44,10 +45,5 @@ def _unanswered(merchant_id: int) -> dict[str, QuerySet[Consultation]]:
 @register.inclusion_tag("consultations/_panel.html")
 def consultation_panel(complaint: Complaint) -> dict[str, Any]:
     """On a complaint's page: the consultation that it was before, or nothing."""
-    found = _consultation(complaint.pk)
+    found = became(complaint)
     return {"consultation": found[0] if found else None}
-
-
-@written
-def _consultation(complaint_id: int) -> QuerySet[Consultation]:
-    return Consultation.objects.filter(complaint_id=complaint_id).order_by("pk")[:1]

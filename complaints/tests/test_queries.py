@@ -8,15 +8,26 @@ from django.db import connection
 from common.keyset import keyset_page
 from complaints.intake import file_complaints
 from complaints.models import Complaint
-from complaints.queries import Wanted, narrowed, points_of, segments, standing, status_counts
-from complaints.services import cancel
+from complaints.queries import (
+    Wanted,
+    case_of,
+    narrowed,
+    points_of,
+    segments,
+    standing,
+    status_counts,
+    with_everything,
+)
+from complaints.services import cancel, leave_message
 from complaints.states import Status
 from complaints.tests.factories import (
     consumer_actor,
     file_at,
     handle_at,
     make_filing,
+    make_picture,
     make_program,
+    member_actor,
     moment,
     platform_actor,
 )
@@ -198,3 +209,31 @@ def test_old_cases_are_not_overdue():
 def test_a_merchant_without_complaints_stands_well():
     now_standing = standing(make_program().merchant_id, now=NOON)
     assert (now_standing.pending, now_standing.points_at_stake, now_standing.next_deadline) == (0, 0, None)
+
+
+def told(case: Complaint) -> object:
+    """All that a case's page goes through, in order."""
+    return (
+        [(message.text, list(message.evidence.all())) for message in case.messages.all()],
+        [line.verb for line in sorted(case.history.all(), key=lambda line: line.pk)],
+        list(case.pictures.all()),
+        list(case.handling.evidence.all()),
+        (case.mini_program, case.merchant, case.handling.method),
+    )
+
+
+def test_a_case_comes_with_all_that_its_page_shows(django_assert_num_queries):
+    program, other = make_program(), make_program()
+    case, merchant = file_at("2026-03-08T09:00+08:00", program), program.merchant
+    case.pictures.set([make_picture(merchant), make_picture(merchant)])
+    wang = member_actor(merchant)
+    for text, number in (("Sent.", 2), ("Sent again.", 0), ("Here it is.", 1)):
+        pictures = [make_picture(merchant) for _each in range(number)]
+        leave_message(case.pk, text, evidence=pictures, actor=wang, now=NOON)
+    handle_at("2026-03-10T13:00+08:00", case, "shipped")
+    with django_assert_num_queries(6):
+        (found,) = case_of(wang, case.complaint_no)
+        shown = told(found)
+    assert shown == told(with_everything(wang).get(pk=case.pk))
+    assert [text for text, _pictures in shown[0]] == ["Here it is.", "Sent again.", "Sent."]
+    assert not case_of(member_actor(other.merchant), case.complaint_no)

@@ -147,12 +147,12 @@ class TestLinesOf:
         first = write_note(complaint.pk, "first", actor=member, now=NOW)
         second = write_note(complaint.pk, "second", actor=member, now=LATER)
         looks = acting(make_person(merchant, "Only Looks", Grant.VIEW), merchant)
-        assert list(lines_of(complaint, looks)) == [second, first]
+        assert lines_of(complaint, looks) == [second, first]
 
     def test_of_this_complaint_only(self, complaint, member, merchant):
         write_note(complaint.pk, "here", actor=member, now=NOW)
         other = file_at("2026-03-09T09:00+08:00", complaint.mini_program)
-        assert not lines_of(other, member).exists()
+        assert not lines_of(other, member)
 
     def test_nobody_else_does(self, complaint, member, merchant):
         write_note(complaint.pk, SECRET, actor=member, now=NOW)
@@ -165,7 +165,7 @@ class TestLinesOf:
             consumer_actor(complaint),
         )
         for actor in outside:
-            assert not lines_of(complaint, actor).exists()
+            assert not lines_of(complaint, actor)
 
 
 def test_nothing_of_it_is_told_or_stands_in_the_negotiation_history(complaint, member, merchant):

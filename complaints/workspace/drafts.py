@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor, ActorKind
 from common.errors import BadInput, NotAllowed
+from common.written import written
 from complaints.models import Complaint, Draft
 from complaints.permissions import require, visible_to
 
@@ -62,7 +64,12 @@ def drop_draft(complaint_id: int, form: str, *, actor: Actor) -> None:
 
 def drafts_of(complaint: Complaint, actor: Actor) -> dict[str, Draft]:
     """Return this member's drafts about a complaint, by form."""
-    return {draft.form: draft for draft in Draft.objects.filter(user_id=_person(actor), complaint=complaint)}
+    return {draft.form: draft for draft in _drafts(_person(actor), complaint.pk)}
+
+
+@written
+def _drafts(user_id: int, complaint_id: int) -> QuerySet[Draft]:
+    return Draft.objects.filter(user_id=user_id, complaint_id=complaint_id)
 
 
 def _person(actor: Actor) -> int:

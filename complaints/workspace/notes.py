@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor, ActorKind
 from common.errors import BadInput
+from common.written import written
 from complaints.models import Complaint, InternalLine
 from complaints.permissions import require, visible_to
 
@@ -24,11 +25,16 @@ class Contact:
     phone: str
 
 
-def lines_of(complaint: Complaint, actor: Actor) -> QuerySet[InternalLine]:
+def lines_of(complaint: Complaint, actor: Actor) -> list[InternalLine]:
     """Return the internal lines of a complaint, newest first: for the members of its merchant, and nobody else."""
     if actor.kind != ActorKind.MEMBER or actor.merchant_id != complaint.merchant_id:
-        return InternalLine.objects.none()
-    return InternalLine.objects.filter(complaint=complaint).order_by("-at", "-pk")
+        return []
+    return _lines(complaint.pk)
+
+
+@written
+def _lines(complaint_id: int) -> QuerySet[InternalLine]:
+    return InternalLine.objects.filter(complaint_id=complaint_id).order_by("-at", "-pk")
 
 
 @transaction.atomic

@@ -5,7 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from common import wording
 from common.policy import policy_at
@@ -48,14 +50,15 @@ def refund_panel(context: template.Context, complaint: Complaint) -> dict[str, A
     }
 
 
-@register.inclusion_tag("refunds/_fund_preview.html", takes_context=True)
-def fund_preview(context: template.Context, complaint: Complaint, typed: Any = None) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def fund_preview(context: template.Context, complaint: Complaint, typed: Any = None) -> SafeString:
     """How the fund would pay the amount that was typed, or else what the consumer asked for; or what it lacks."""
     amount = typed if isinstance(typed, Decimal) and typed > 0 else None
     amount = amount or complaint.requested_refund_amount or complaint.trade_amount
     account = account_of(complaint.merchant_id) if amount else None
     parts = preview(amount, account, now=context["now"]) if account else None
-    return {"amount": amount, "parts": parts, "way_back": reverse("complaints:detail", args=[complaint.complaint_no])}
+    way_back = reverse("complaints:detail", args=[complaint.complaint_no])
+    return render_to_string("refunds/_fund_preview.html", {"amount": amount, "parts": parts, "way_back": way_back})
 
 
 @register.filter
