@@ -177,7 +177,8 @@ def _given_since(
         complaint__handle_by__gte=due_since,
     ).exclude(actor_id=own_id)
     columns = ("at", "actor_name", "complaint_id", "complaint__complaint_no", "complaint__dispute_type")
-    return given.order_by("-at", "-pk").values(*columns)[:LOOKED_AT]
+    lines: QuerySet[InternalLine, Any] = given.order_by("-at", "-pk").values(*columns)
+    return lines[:LOOKED_AT]
 
 
 def _folded(events: Iterable[Event]) -> Iterable[list[Event]]:

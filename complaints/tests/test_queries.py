@@ -1,6 +1,7 @@
 """The list in its order, its filters and its search; how a merchant stands."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -211,7 +212,7 @@ def test_a_merchant_without_complaints_stands_well():
     assert (now_standing.pending, now_standing.points_at_stake, now_standing.next_deadline) == (0, 0, None)
 
 
-def told(case: Complaint) -> object:
+def told(case: Complaint) -> tuple[Any, ...]:
     """All that a case's page goes through, in order."""
     return (
         [(message.text, list(message.evidence.all())) for message in case.messages.all()],
