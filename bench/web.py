@@ -169,7 +169,7 @@ def prepare(complaints: int) -> Prepared:
 
 def questions(there: Prepared, *, with_key: bool) -> list[Asked]:
     """Return all that is asked for, what stands beside each other one after the other."""
-    page = f"Cookie: portal_session={there.session}; portal_language=zh-hans"
+    page = f"Cookie: portal_session={there.session}; portal_csrf={'a' * 32}; portal_language=zh-hans"
     key = f"Authorization: Bearer {there.key}"
     numbers = itertools.count()
 

@@ -11,7 +11,6 @@ value, also within a frozen dataclass such as `Actor`. The function may only han
 nor ordered, nor gone through, so that no statement is kept that was composed for one value in particular.
 """
 
-import copy
 import dataclasses
 import inspect
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -153,6 +152,7 @@ class _Rows:
         except EmptyResultSet:  # the ORM sees that nothing can match
             sql, parameters = "", ()
         self.statement = Statement(sql, _places(parameters))
+        self.converters: dict[int, Any] | None = None
 
     def rows(self, values: Sequence[Any]) -> list[Any]:
         """Run the statement with these values. A queryset reads the rows as ever, and looks up what is prefetched."""
@@ -160,15 +160,27 @@ class _Rows:
 
     def _found(self, values: Sequence[Any]) -> Any:
         filled = self.statement.with_values(values)
-        compiler: Any = copy.copy(self.compiler)
-        compiler.connection = connections[DEFAULT_DB_ALIAS]  # each thread has its own
-        compiler.as_sql = lambda: filled
-        query: Any = copy.copy(self.queryset.query)
-        query.get_compiler = lambda *_args, **_kwargs: compiler
+        # Each thread has a connection of its own.
+        mine = {"connection": connections[DEFAULT_DB_ALIAS], "as_sql": lambda: filled, "get_converters": self._convert}
+        compiler = _twin(self.compiler, **mine)
+        query = _twin(self.queryset.query, get_compiler=lambda *_args, **_kwargs: compiler)
         found: Any = type(self.queryset)(self.queryset.model, query, DEFAULT_DB_ALIAS)
         for name in ("_iterable_class", "_fields", "_prefetch_related_lookups"):
             setattr(found, name, getattr(self.queryset, name))
         return found
+
+    def _convert(self, expressions: Sequence[Any]) -> dict[int, Any]:
+        """Return how the columns are turned into values, found out once."""
+        if self.converters is None:
+            self.converters = self.compiler.get_converters(expressions)
+        return self.converters
+
+
+def _twin(original: Any, **other: Any) -> Any:
+    """Return a copy of an object that has some other attributes."""
+    twin = object.__new__(type(original))
+    vars(twin).update(vars(original), **other)
+    return twin
 
 
 def _places(parameters: Sequence[Any]) -> list[Any]:
