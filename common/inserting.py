@@ -13,6 +13,8 @@ from django.db.models import Field, Model
 from django.db.models.expressions import DatabaseDefault
 
 DEFAULT = "DEFAULT"
+NEW_ID: Any = object()
+"""Stands, in a row that `insert_new_with` inserts, for the id of the new row."""
 
 
 def insert_together(*tables: Sequence[Model]) -> None:
@@ -37,6 +39,42 @@ def insert_new(rows: Sequence[Model], *, unless: str, by: str) -> Mapping[Any, i
     with connection.cursor() as cursor:
         cursor.execute(f"{words} ON CONFLICT {unless} DO NOTHING RETURNING {by}, id", values)
         return dict(cursor.fetchall())
+
+
+def insert_new_with(row: Model, followers: Sequence[Model], *, unless: str) -> int | None:
+    """Insert a row unless it conflicts, and what follows it, in one statement; return its id, or None when it did.
+
+    The followers, of any tables, carry `NEW_ID` where its id belongs. Without the new row none of them is inserted.
+    """
+    words, values = _insert([row])
+    parts = [f"WITH new AS ({words} ON CONFLICT {unless} DO NOTHING RETURNING id)"]
+    for number, follower in enumerate(followers):
+        words, more = _insert_for_new(follower)
+        parts.append(f"follower_{number} AS ({words})")
+        values += more
+    with connection.cursor() as cursor:
+        cursor.execute(f"{', '.join(parts)} SELECT id FROM new", values)  # noqa: S608 (all of it is composed here)
+        found = cursor.fetchone()
+    return found[0] if found else None
+
+
+def _insert_for_new(row: Model) -> tuple[str, list[Any]]:
+    """Return the statement that inserts a row where there is a new one, and its values."""
+    _all_columns, fields = _beginning(type(row))
+    columns, places, values = [], [], []
+    for field in fields:
+        value = field.pre_save(row, True)  # True: the row is added
+        if isinstance(value, DatabaseDefault):
+            continue
+        columns.append(f'"{field.column}"')
+        if value is NEW_ID:
+            places.append("new.id")
+        else:
+            places.append("%s")
+            values.append(field.get_db_prep_save(value, connection))
+    table = type(row)._meta.db_table  # noqa: SLF001 (public in all but name)
+    words = f'INSERT INTO "{table}" ({", ".join(columns)}) SELECT {", ".join(places)} FROM new'  # noqa: S608 (likewise)
+    return words, values
 
 
 def _insert(rows: Sequence[Model]) -> tuple[str, list[Any]]:

@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.bodies import MEGABYTE
-from common.keyset import Segment
 from complaints import examples, services
 from complaints.consumer import links
 from complaints.documents import (
@@ -24,13 +23,14 @@ from complaints.documents import (
     actions_of,
     case_document,
     complaint_document,
+    listed_document,
     message_document,
 )
 from complaints.intake import file_complaint
 from complaints.methods import HandlingInput
 from complaints.models import Complaint
 from complaints.permissions import require, visible_to
-from complaints.queries import with_everything
+from complaints.queries import listed, with_everything
 from complaints.serializers import (
     ComplaintsWantedSerializer,
     FilingWithPicturesSerializer,
@@ -43,7 +43,7 @@ from complaints.serializers import (
 from evidence.api import keep_sent_pictures
 from evidence.models import Evidence
 from merchants.api import ApiView
-from merchants.listing import narrowed
+from merchants.listing import looked_up
 
 WITH_PICTURES = 64 * MEGABYTE
 """Nine pictures of 5 MB are 60 MB in base64."""
@@ -95,10 +95,11 @@ class ComplaintsView(ComplaintApiView):
     def get(self, request: Request) -> Response:
         """Return a page of complaints, newest first: a platform's, or one merchant's. “next” leads to the others."""
         wanted = self.wanted(ComplaintsWantedSerializer)
-        rows = narrowed(self.seen(), wanted, NAMES).select_related("mini_program").defer("description")
+        self.require_sight()
         actions = actions_of(self.actor)
+        lookups = looked_up(wanted, NAMES)
         return self.page(
-            [Segment(rows, "-filed_at")], wanted, lambda rows: [complaint_document(row, actions) for row in rows]
+            [listed(self.actor, lookups)], wanted, lambda rows: [listed_document(row, actions) for row in rows]
         )
 
     @extend_schema(

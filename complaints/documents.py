@@ -3,7 +3,6 @@
 The serializers describe it; plain functions make it, because serializers take twice as long for a page of rows.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -130,14 +129,23 @@ def actions_of(actor: Actor) -> frozenset[str]:
     return frozenset(verb for verb in ACTIONS if may(actor, verb))
 
 
-def complaint_document(complaint: Complaint, own_actions: Iterable[str]) -> dict[str, Any]:
+def complaint_document(complaint: Complaint, own_actions: frozenset[str]) -> dict[str, Any]:
     """Return what `ComplaintSerializer` describes; `own_actions` are those of whoever asks."""
+    return _document(complaint, complaint.mini_program.app_id, own_actions)
+
+
+def listed_document(row: Any, own_actions: frozenset[str]) -> dict[str, Any]:
+    """Return the same document of a row that `complaints.queries.listed` read."""
+    return _document(row, row.mini_program__app_id, own_actions)
+
+
+def _document(complaint: Any, app_id: str, own_actions: frozenset[str]) -> dict[str, Any]:
     return {
         "complaint_no": complaint.complaint_no,
         "url": f"{_address_before(get_script_prefix())}{complaint.complaint_no}/",
         "status": complaint.status,
-        "allowed_actions": [verb for verb in COMPLAINT.allowed(complaint.status) if verb in own_actions],
-        "app_id": complaint.mini_program.app_id,
+        "allowed_actions": list(_allowed(complaint.status, own_actions)),
+        "app_id": app_id,
         "upstream_id": complaint.upstream_id,
         "trade_no": complaint.trade_no,
         "merchant_order_no": complaint.merchant_order_no,
@@ -156,12 +164,17 @@ def complaint_document(complaint: Complaint, own_actions: Iterable[str]) -> dict
 
 
 @cache
+def _allowed(status: str, own_actions: frozenset[str]) -> tuple[str, ...]:
+    return tuple(verb for verb in COMPLAINT.allowed(status) if verb in own_actions)
+
+
+@cache
 def _address_before(prefix: str) -> str:
     """Return how the address of every complaint begins, where the portal stands under this prefix."""
     return reverse("api:complaints")
 
 
-def case_document(complaint: Complaint, own_actions: Iterable[str]) -> dict[str, Any]:
+def case_document(complaint: Complaint, own_actions: frozenset[str]) -> dict[str, Any]:
     """Return what `CaseSerializer` describes, of a complaint that came with everything."""
     handling = getattr(complaint, "handling", None)
     return complaint_document(complaint, own_actions) | {
@@ -223,9 +236,9 @@ def line_document(line: HistoryLine) -> dict[str, Any]:
     }
 
 
-def utc(moment: datetime | None) -> datetime | None:
-    """Return a moment as the database gives it back, also before it went there: in UTC."""
-    return moment and moment.astimezone(UTC)
+def utc(moment: datetime | None) -> str | None:
+    """Write a moment in UTC, as the framework writes one that the database gave back."""
+    return None if moment is None else f"{moment.astimezone(UTC).isoformat()[:-6]}Z"
 
 
 def yuan(amount: Decimal | None) -> str | None:

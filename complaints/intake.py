@@ -6,16 +6,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
 from common.errors import BadInput, PortalError
-from common.inserting import insert_new, insert_together
+from common.inserting import NEW_ID, insert_new, insert_new_with, insert_together
 from common.numbers import new_complaint_no
 from common.policy import policy_at
+from common.written import written
 from complaints import followers
 from complaints.followers import ToReview
-from complaints.models import REFUNDING, Complaint, Handling
+from complaints.models import REFUNDING, Complaint, Handling, HistoryLine
 from complaints.permissions import require
 from complaints.services import finish_clock, handle_clock, history_line
 from complaints.states import Status
@@ -84,7 +86,10 @@ def file_complaint(
     """File one complaint and start its clock. Raises the `PortalError` that `file_complaints` would return."""
     require(actor, "file")
     with transaction.atomic(savepoint=False):
-        (outcome,) = _file([filing], platform_id=platform_id, actor=actor, now=now, is_history=False)
+        if filing.handled is None:
+            outcome = _file_one(filing, platform_id=platform_id, actor=actor, now=now)
+        else:
+            (outcome,) = _file([filing], platform_id=platform_id, actor=actor, now=now, is_history=False)
         if isinstance(outcome, Filed) and outcome.is_new and pictures:
             outcome.complaint.pictures.set(pictures)
     if isinstance(outcome, PortalError):
@@ -109,12 +114,8 @@ def file_complaints(
 def _file(
     filings: Sequence[Filing], *, platform_id: int, actor: Actor, now: datetime, is_history: bool
 ) -> list[Outcome]:
-    programs = {
-        program.app_id: program
-        for program in MiniProgram.objects.filter(
-            platform_id=platform_id, app_id__in={filing.app_id for filing in filings}
-        )
-    }
+    wanted = list({filing.app_id for filing in filings})
+    programs = {program.app_id: program for program in _programs(platform_id, wanted)}
     outcomes: list[Outcome | Complaint] = []
     for filing in filings:
         refusal = _refusal(filing, programs, now=now)
@@ -134,6 +135,31 @@ def _file(
             result.append(Filed(first[outcome.upstream_id], is_new=False))
     _take_in(taken_in, actor=actor, is_history=is_history)
     return result
+
+
+def _file_one(filing: Filing, *, platform_id: int, actor: Actor, now: datetime) -> Outcome:
+    """File one complaint that nobody has handled yet: what begins with it goes in the same statement."""
+    programs = {program.app_id: program for program in _programs(platform_id, [filing.app_id])}
+    refusal = _refusal(filing, programs, now=now)
+    if refusal is not None:
+        return refusal
+    complaint = _complaint(filing, programs[filing.app_id], now=now, is_history=False)
+    complaint.pk = NEW_ID
+    begun = [
+        _first_line(complaint, actor=actor),
+        *_clocks([(complaint, filing)]),
+        *_events([(complaint, filing)], is_history=False),
+    ]
+    new_id = insert_new_with(complaint, begun, unless=ONE_PER_UPSTREAM_ID)
+    if new_id is None:
+        return Filed(_first_ones([complaint])[complaint.upstream_id], is_new=False)
+    complaint.pk = new_id
+    return Filed(complaint, is_new=True)
+
+
+@written
+def _programs(platform_id: int, app_ids: list[str]) -> QuerySet[MiniProgram]:
+    return MiniProgram.objects.filter(platform_id=platform_id, app_id__in=app_ids)
 
 
 def _refusal(filing: Filing, programs: dict[str, MiniProgram], *, now: datetime) -> BadInput | None:
@@ -230,10 +256,7 @@ def _take_in(taken_in: list[tuple[Complaint, Filing]], *, actor: Actor, is_histo
     handlings = [_handling(complaint, filing.handled, actor=actor) for complaint, filing in taken_in if filing.handled]
     if handlings:
         Handling.objects.bulk_create(handlings, batch_size=1000)
-    lines = [
-        history_line(complaint, "file", "", Status.PENDING, actor=actor, at=complaint.filed_at)
-        for complaint, _filing in taken_in
-    ]
+    lines = [_first_line(complaint, actor=actor) for complaint, _filing in taken_in]
     lines += [
         history_line(
             handling.complaint,
@@ -251,6 +274,10 @@ def _take_in(taken_in: list[tuple[Complaint, Filing]], *, actor: Actor, is_histo
     to_review = [ToReview(each.complaint, each) for each in handlings if each.complaint.status == Status.IN_REVIEW]
     if to_review and not is_history:
         followers.reviews_begin(to_review, actor=actor, now=to_review[0].complaint.received_at)
+
+
+def _first_line(complaint: Complaint, *, actor: Actor) -> HistoryLine:
+    return history_line(complaint, "file", "", Status.PENDING, actor=actor, at=complaint.filed_at)
 
 
 def _events(taken_in: list[tuple[Complaint, Filing]], *, is_history: bool) -> list[Event]:

@@ -31,7 +31,13 @@ class NeighboursSerializer(serializers.Serializer[Any]):
 
 def narrowed(rows: QuerySet[Row], wanted: Mapping[str, Any], names: Mapping[str, str]) -> QuerySet[Row]:
     """Return those rows that a list asks for; `names` says by which look-up a parameter narrows. Empty ones do not."""
-    return rows.filter(**{names[name]: value for name, value in wanted.items() if name in names and value})
+    return rows.filter(**looked_up(wanted, names))
+
+
+def looked_up(wanted: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return the look-ups by which a list is narrowed; several values of one parameter are a list, in one order."""
+    found = {names[name]: value for name, value in wanted.items() if name in names and value}
+    return {name: sorted(value) if isinstance(value, set) else value for name, value in found.items()}
 
 
 def page_address(request: Request, cursor: str | None) -> str | None:

@@ -23,6 +23,7 @@ from notifications.models import Event
 pytestmark = pytest.mark.django_db
 
 PICTURE = {"name": "record.png", "content": base64.b64encode(png()).decode()}
+PAID = "2026-11-20T00:00+08:00"
 REFUND = {"method": "other_refund", "refund_amount": "128.00", "refund_reference": "R-1"}
 MOVES = {
     "handle": REFUND,
@@ -153,6 +154,32 @@ class TestList:
 
         assert answer.status_code == 400
         assert [error["parameter"] for error in answer.json()["errors"]] == [parameter]
+
+    def test_a_document_in_the_list_is_the_beginning_of_the_case(self, platform, program, complaint):
+        whole = file_at("2026-11-20T03:00:00.000001Z", program, upstream_id="U", demand="refund", paid_at=moment(PAID))
+        handle_at("2026-11-20T04:00Z", whole)
+        whole.refresh_from_db()
+
+        listed = platform.get(COMPLAINTS).json()["results"]
+        cases = [platform.get(path_of(each)).json() for each in (whole, complaint)]
+        assert [list(row) for row in listed] == [list(case)[: len(listed[0])] for case in cases]
+        assert listed == [{name: case[name] for name in listed[0]} for case in cases]
+        assert listed[0]["filed_at"] == "2026-11-20T03:00:00.000001Z"
+        assert listed[0]["paid_at"] == "2026-11-19T16:00:00Z"
+        assert listed[1]["paid_at"] is None
+
+    def test_who_asks_after_another_still_sees_only_their_own(self, platform, shop, program, complaint):
+        neighbour = make_program("2021002", merchant=make_merchant(platform=program.platform))
+        beside = file_at("2026-11-20T01:00Z", neighbour)
+        elsewhere = file_at("2026-11-20T02:00Z")
+        seen_by = [
+            (platform, [complaint, beside]),
+            (platform_caller(elsewhere.platform), [elsewhere]),
+            (shop, [complaint]),
+            (merchant_caller(neighbour.merchant), [beside]),
+        ]
+        for caller, seen in seen_by * 2:
+            assert numbers(caller.get(COMPLAINTS)) == [each.complaint_no for each in seen]
 
     @pytest.mark.parametrize("rows", [1, 20])
     def test_it_asks_the_database_twice_however_many_rows_there_are(

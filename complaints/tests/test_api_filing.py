@@ -89,11 +89,32 @@ def test_a_complaint_is_filed_and_its_clock_runs_96_hours(platform, program):
     assert platform.get(answer["Location"]).json()["description"] == "Nothing came."
 
 
-def test_filing_takes_four_statements(platform, program, django_assert_num_queries):
-    # The key, the mini program, the complaint, and together its line, its clock and its event; in a transaction, whose
+def test_filing_takes_three_statements(platform, program, django_assert_num_queries):
+    # The key, the mini program, and together the complaint, its line, its clock and its event; in a transaction, whose
     # two are here a savepoint's.
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         assert platform.file(sent(program, upstream_id="U-1")).status_code == 201
+
+
+def test_filing_again_leaves_no_second_line_clock_or_event(platform, program):
+    first = platform.file(sent(program, upstream_id="U-1"))
+    again = platform.file(sent(program, upstream_id="U-1"))
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert without_link(first) == without_link(again)
+    complaint = Complaint.objects.get()
+    assert HistoryLine.objects.get().complaint_id == HistoryLine.objects.get().noun_id == complaint.pk
+    assert Deadline.objects.get().subject_id == Deadline.objects.get().complaint_id == complaint.pk
+    assert Event.objects.get().subject_id == complaint.pk
+
+
+def test_the_same_app_id_at_two_platforms_is_each_ones_own(platform, program):
+    other = make_program(program.app_id)
+    foreign = platform_caller(other.platform)
+
+    for caller, own in ((platform, program), (foreign, other), (platform, program)):
+        number = caller.file(sent(own)).json()["complaint_no"]
+        assert Complaint.objects.get(complaint_no=number).mini_program == own
 
 
 @pytest.mark.usefixtures("at_noon")

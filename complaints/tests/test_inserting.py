@@ -3,7 +3,7 @@
 import pytest
 from django.db import IntegrityError, transaction
 
-from common.inserting import insert_new, insert_together
+from common.inserting import NEW_ID, insert_new, insert_new_with, insert_together
 from complaints.models import HistoryLine
 from complaints.tests.factories import make_merchant, make_platform, moment
 from merchants.models import MiniProgram
@@ -44,6 +44,28 @@ def test_rows_of_several_tables_take_one_statement_and_are_as_the_orm_writes_the
     events = {row.subject_id: row for row in Event.objects.all()}
     assert events[2].transaction == events[1].transaction > 0  # the database's default
     assert events[2].payload == {"number": 2}
+
+
+def test_what_follows_a_new_row_carries_its_id_and_is_as_the_orm_writes_it(django_assert_num_queries):
+    HistoryLine.objects.bulk_create([line(1)])
+    Event.objects.bulk_create([event(1)])
+    merchant = make_merchant(platform=make_platform())
+    program = MiniProgram(platform=merchant.platform, merchant=merchant, app_id="a", name="50% '中文'")
+    unless = "(platform_id, app_id)"
+    following = line(NEW_ID), line(NEW_ID), event(1)
+    with django_assert_num_queries(1):
+        new = insert_new_with(program, following, unless=unless)
+    assert new is not None
+    assert MiniProgram.objects.get(pk=new).name == program.name
+    given = [name for name in (field.attname for field in HistoryLine._meta.concrete_fields) if name != "id"]
+    first, *added = HistoryLine.objects.order_by("pk").values(*given)
+    assert added == [first | {"complaint_id": new, "noun_id": new}] * 2
+    events = list(Event.objects.order_by("pk"))
+    assert [each.payload for each in events] == [{"number": 1}] * 2
+    assert events[0].transaction == events[1].transaction > 0  # the database's default
+
+    assert insert_new_with(program, following, unless=unless) is None
+    assert (MiniProgram.objects.count(), HistoryLine.objects.count(), Event.objects.count()) == (1, 3, 2)
 
 
 def test_nothing_to_insert_asks_nobody(django_assert_num_queries):
