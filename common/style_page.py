@@ -30,6 +30,7 @@ class SamplePicture:
 class SampleLine:
     """Stands for a clock of a strip, which is made on a floor above this one."""
 
+    kind: str
     words: str
     due_at: datetime
     stopped_at: datetime | None = None
@@ -74,10 +75,10 @@ def sample_content(request: HttpRequest, now: datetime) -> Mapping[str, Any]:
         "now": now,
         "clocks": [now + timedelta(hours=number, minutes=20) for number in hours.values()],
         "clock_lines": [
-            SampleLine("处理", now + timedelta(hours=5), points="将扣 1 分"),
-            SampleLine("申诉", now + timedelta(hours=76), provisional=True),
-            SampleLine("退款", now - timedelta(hours=30), points="已扣 1 分", is_lost=True),
-            SampleLine("完结", now + timedelta(hours=80), stopped_at=now - timedelta(hours=2)),
+            SampleLine("handle", "处理", now + timedelta(hours=5), points="将扣 1 分"),
+            SampleLine("appeal", "申诉", now + timedelta(hours=76), provisional=True),
+            SampleLine("refund", "退款", now - timedelta(hours=30), points="已扣 1 分", is_lost=True),
+            SampleLine("finish", "完结", now + timedelta(hours=80), stopped_at=now - timedelta(hours=2)),
         ],
         "onlookers": [{"name": "陈立", "writes": ""}, {"name": "Lin Yue", "writes": "message"}],
         "handled_by": now + timedelta(hours=8),
