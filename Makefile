@@ -7,10 +7,6 @@ SHELL := /bin/bash
 unexport PYTHONDONTWRITEBYTECODE
 
 python := .venv/bin/python
-# On both cores; a worker that is done takes over from the other.
-parallel := -n 2 --dist worksteal
-# One at a time, on services of their own: they stop them.
-faults := env -u DATABASE_URL -u REDIS_URL $(python) -m pytest -n 0 -p no:randomly
 compile := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header
 
 help: ## Say what there is
@@ -22,15 +18,14 @@ run: ## Run the portal with everything it needs, in the foreground; Ctrl-C stops
 
 test: ## Run all tests on a PostgreSQL and a Valkey of their own
 	@.ci/environment dev
-	@if [ -d tests_browser ]; then .ci/browser; fi
-	@$(python) -m pytest $(parallel)
-	@if [ -d tests_browser ]; then DJANGO_ALLOW_ASYNC_UNSAFE=true $(python) -m pytest tests_browser $(parallel); fi
-	@$(faults) tests_faults
+	@.ci/browser
+	@exec .ci/tests
 
 faults: ## Kill, stop, fill and hang whatever the portal needs, at the whole sizes: about half an hour
 	@.ci/environment dev
 	@.ci/faults
-	@FAULTS=full $(faults) tests_faults
+	@# One at a time, on services of their own: they stop them.
+	@FAULTS=full env -u DATABASE_URL -u REDIS_URL $(python) -m pytest tests_faults -n 0 -p no:randomly
 
 check: ## Run the tests and all other checks, as CI does
 	@.ci/run

@@ -3,6 +3,7 @@
 Babel stands in for the gettext programs, which a fresh machine does not have.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -162,7 +163,7 @@ def compile_all() -> list[Path]:
             catalog = read_po(stream)
         buffer = BytesIO()
         write_mo(buffer, catalog)
-        temporary = target.with_suffix(".mo.new")
+        temporary = target.with_suffix(f".{os.getpid()}.mo")  # two runs of the tests may begin together
         temporary.write_bytes(buffer.getvalue())
         temporary.replace(target)
         written.append(target)

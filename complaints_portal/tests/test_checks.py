@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from Cryptodome.PublicKey import RSA
 from django.conf import settings
 from django.core.checks import run_checks
 
 from common.policy import policy_spans
 from complaints_portal.checks import PORTAL, WrongSettings, refuse_to_start_wrong
 from complaints_portal.environment import Problem
+from refunds.tests.keys import new_key
 
 A_KEY = "k7Jx2-vQm9Lr4TzW8bNc5PdYf3HgSa6EuRi1Oe0KlMqVwXyZ_tBnCs"
 
@@ -90,7 +90,7 @@ def test_a_variable_that_cannot_be_read_is_refused_in_development_too(settings):
         refuse_to_start_wrong()
 
 
-APP, SYSTEM = RSA.generate(2048), RSA.generate(2048)
+APP, SYSTEM = new_key(), new_key()
 
 
 @pytest.fixture

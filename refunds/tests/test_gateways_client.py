@@ -12,7 +12,6 @@ import pytest
 from alipay import AliPay
 from alipay.exceptions import AliPayValidationError
 from Cryptodome.Hash import SHA256
-from Cryptodome.PublicKey import RSA
 from Cryptodome.Signature import pkcs1_15
 from freezegun import freeze_time
 from hypothesis import given
@@ -21,12 +20,13 @@ from hypothesis import strategies as st
 from refunds.gateways import Outcome, RefundOrder
 from refunds.gateways.alipay import AlipayGateway
 from refunds.gateways.alipay_client import ANSWER_LIMIT, Client, Unclear, is_loopback, members, read_key
+from refunds.tests.keys import new_key
 
 TRADE = "2026111022001400001234567890"
 ORDER = RefundOrder(trade_no=TRADE, request_no="R-1", amount=Decimal("33.33"))
 NODE = "alipay_trade_refund_response"
 GOOD = {"code": "10000", "msg": "Success", "trade_no": TRADE, "fund_change": "Y"}
-APP_KEY, PLATFORM_KEY, STRANGER = RSA.generate(2048), RSA.generate(2048), RSA.generate(2048)
+APP_KEY, PLATFORM_KEY, STRANGER = new_key(), new_key(), new_key()
 
 
 def sign(content, key=PLATFORM_KEY):
