@@ -456,19 +456,21 @@ def test_the_database_refuses_a_question_without_words(penalty, li):
             Appeal.objects.filter(pk=appeal.pk).update(**fields)
 
 
-def test_the_migration_moves_what_was_asked_and_leaves_decisions_alone(penalty, li):
-    """As rows were before it: asked about, and since then going on, or decided."""
-    going_on, decided = appeal_at(DAY[1], penalty), appeal_at(DAY[1], penalty_issued(ISSUED))
+def test_the_migration_moves_what_was_asked_and_leaves_decisions_alone(penalty, li, monkeypatch):
+    """As rows were before it: asked about, and since then decided, or going on in more than one batch."""
+    going_on, decided, later = (appeal_at(DAY[1], each) for each in (penalty, *map(penalty_issued, [ISSUED] * 2)))
     Appeal.objects.update(asked_at=DAY[1], reason_code="unclear", message="When was it paid?")
     Appeal.objects.filter(pk=decided.pk).update(decided_at=DAY[2])
     migration = importlib.import_module("appeals.migrations.0003_asked_for")
+    monkeypatch.setattr(migration, "BATCH", 1)
     for _ in range(2):
         migration.move_what_was_asked(apps, None)
-        going_on.refresh_from_db()
         decided.refresh_from_db()
-        assert (going_on.asked_reason_code, going_on.asked_for) == ("unclear", "When was it paid?")
-        assert (going_on.reason_code, going_on.message) == ("", "")
         assert (decided.asked_for, decided.message) == ("", "When was it paid?")
+        for each in (going_on, later):
+            each.refresh_from_db()
+            assert (each.asked_reason_code, each.asked_for) == ("unclear", "When was it paid?")
+            assert (each.reason_code, each.message) == ("", "")
 
 
 def test_whoever_revoked_a_penalty_by_hand_cannot_decide_about_it(penalty, li, wang):
