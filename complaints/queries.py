@@ -3,16 +3,17 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from common.actors import Actor
 from common.counting import capped_counts
-from common.keyset import Position, Segment
+from common.keyset import Page, Position, Segment
 from common.numbers import BEIJING
 from common.prepared import Place, Statement
 from common.written import Fixed, lay_beside, written, written_counts
@@ -196,10 +197,63 @@ def _listed(actor: Actor, how: Fixed, after: Position | None, **lookups: Any) ->
 NEWEST = "-filed_at"
 
 
+class Queued(NamedTuple):
+    """A complaint as far as the list shows it: to make a whole one of each row, with its mini program, its handling and
+    its assignee, takes longer than all else about it."""
+
+    pk: int
+    complaint_no: str
+    dispute_type: str
+    status: str
+    advance_protection: bool
+    trade_amount: Decimal
+    filed_at: datetime
+    handle_by: datetime
+    ended_at: datetime | None
+    is_history: bool
+    program: str
+    method: str | None
+    handled_at: datetime | None
+    assignee_id: int | None
+    assigned_user_id: int | None
+    first_name: str | None
+    last_name: str | None
+    username: str | None
+
+    @property
+    def handling(self) -> "Queued | None":
+        """Itself once it was handled: it knows how and when."""
+        return self if self.method else None
+
+    @property
+    def assigned_to(self) -> str:
+        """The name of its assignee, as `User` writes it."""
+        return f"{self.first_name or ''} {self.last_name or ''}".strip() or self.username or ""
+
+
+QUEUED = (
+    *("pk", "complaint_no", "dispute_type", "status", "advance_protection", "trade_amount", "filed_at", "handle_by"),
+    *("ended_at", "is_history", "mini_program__name", "handling__method", "handling__handled_at", "assignee_id"),
+    *("assignee__user_id", "assignee__user__first_name", "assignee__user__last_name", "assignee__user__username"),
+)
+"""The columns of a `Queued`, in its order."""
+
+
 def segments(complaints: QuerySet[Complaint], statuses: Collection[str]) -> list[Segment[Complaint]]:
     """Return the list in its order: what is pending by its deadline, then the others, newest first."""
     joined = Complaint.objects.select_related("mini_program", "handling", "assignee__user")
     return [Segment(complaints.filter(stretch), order, joined) for stretch, order in _stretches(statuses)]
+
+
+def queue(complaints: QuerySet[Complaint], statuses: Collection[str]) -> list[Segment[Any]]:
+    """Return the same list, of which `queued` makes rows."""
+    joined: QuerySet[Complaint, Any] = Complaint.objects.values_list(*QUEUED, named=True)
+    return [Segment(complaints.filter(stretch), order, joined) for stretch, order in _stretches(statuses)]
+
+
+def queued(page: Page[Any]) -> list[Queued]:
+    """Return the rows of a page of the queue."""
+    return [Queued(*row) for row in page.rows]
 
 
 def _stretches(statuses: Collection[str]) -> list[tuple[Q, str]]:
@@ -215,12 +269,12 @@ def _stretches(statuses: Collection[str]) -> list[tuple[Q, str]]:
     return found
 
 
-def all_segments(actor: Actor, statuses: Collection[str], *, only_numbers: bool = False) -> list[Segment[Complaint]]:
-    """Return the same list of all that the actor sees, narrowed by nothing else; each whole, or just its number."""
+def all_segments(actor: Actor, statuses: Collection[str], *, only_numbers: bool = False) -> list[Segment[Any]]:
+    """Return the queue of all that the actor sees, narrowed by nothing else; or just their numbers."""
     chosen = tuple(statuses)
     take = _numbered if only_numbers else _taken
 
-    def reader(index: int) -> Callable[[int, Position | None, bool], list[Complaint]]:
+    def reader(index: int) -> Callable[[int, Position | None, bool], list[Any]]:
         return lambda number, after, backwards: take(actor, Fixed((chosen, index, number, backwards)), after)
 
     orders = [order for _stretch, order in _stretches(chosen)]
@@ -228,9 +282,9 @@ def all_segments(actor: Actor, statuses: Collection[str], *, only_numbers: bool 
 
 
 @written
-def _taken(actor: Actor, how: Fixed, after: Position | None) -> QuerySet[Complaint]:
+def _taken(actor: Actor, how: Fixed, after: Position | None) -> QuerySet[Complaint, Any]:
     statuses, index, number, backwards = how.value
-    part: Segment[Complaint] = segments(visible_to(actor), statuses)[index]
+    part: Segment[Any] = queue(visible_to(actor), statuses)[index]
     return part.taken(number, after=after, backwards=backwards)
 
 

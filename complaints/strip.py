@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Protocol
 
 from django.utils.functional import Promise
 from django.utils.translation import get_language, ngettext, pgettext_lazy
 from django.utils.translation import gettext as _
 
-from complaints.models import Complaint
 from complaints.states import Status
 from deadlines.models import Deadline
 
@@ -40,7 +40,20 @@ class Line:
     provisional: bool = False
 
 
-def strip(complaint: Complaint, clocks: Iterable[Deadline], *, now: datetime, lost: int | None = None) -> list[Line]:
+class Timed(Protocol):
+    """A complaint, or a row of the list: what is known of its time. Once handled, it has a `handling`."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def is_history(self) -> bool: ...
+    @property
+    def handle_by(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+
+
+def strip(complaint: Timed, clocks: Iterable[Deadline], *, now: datetime, lost: int | None = None) -> list[Line]:
     """Return the clocks that run, what is due first in front, and the clock of handling, which stays when it stands.
 
     `lost` are the points of the penalty for not handling it, 0 when they were given back; None without a penalty.
@@ -66,7 +79,7 @@ def _running(clock: Deadline, now: datetime) -> Line:
     )
 
 
-def _handling(complaint: Complaint, at_stake: int, lost: int | None, now: datetime) -> Line:
+def _handling(complaint: Timed, at_stake: int, lost: int | None, now: datetime) -> Line:
     """The clock of handling: it runs while the complaint is pending, and stands when it was handled or ended."""
     handling = getattr(complaint, "handling", None)
     ended_at, is_pending = complaint.ended_at, complaint.status == Status.PENDING

@@ -15,14 +15,15 @@ from common.counting import count_words
 from common.keyset import BadCursor, Page, Segment, keyset_page
 from complaints.clocks import clocks_by_complaint
 from complaints.filters import ALL, VIEW, FilterForm, opened
-from complaints.models import Complaint, SavedView
+from complaints.models import SavedView
 from complaints.permissions import may, visible_to
 from complaints.queries import (
     Wanted,
     all_segments,
     all_status_counts,
     narrowed,
-    segments,
+    queue,
+    queued,
     status_counts,
     usual_dispute_types,
 )
@@ -74,6 +75,7 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
             page = keyset_page(parts)
         context |= {
             "page": page,
+            "complaints": queued(page),
             "clocks": clocks_by_complaint([each.pk for each in page.rows]),
             "tabs": _tabs(form, statuses, counts, request.GET.get(VIEW, "")),
             "total": count_words(sum(counts[status] for status in statuses)) if counts else "",
@@ -87,14 +89,14 @@ def complaint_list(request: MemberRequest) -> HttpResponse:
 
 def _listed(
     request: MemberRequest, wanted: Wanted, statuses: Collection[str]
-) -> tuple[list[Segment[Complaint]], dict[str, int]]:
+) -> tuple[list[Segment[Any]], dict[str, int]]:
     """Return the list that is wanted, and its counts by status where counting does not take too long."""
     actor = request.actor
     if not wanted:
         return all_segments(actor, statuses), all_status_counts(actor)
     complaints = narrowed(visible_to(actor), wanted, now=request.now)
     may_count = not wanted.is_in_no_index and (not wanted.search or is_counted(visible_to(actor), wanted.search))
-    parts = segments(complaints, [each for each in statuses if each != Status.PENDING or not wanted.is_handled])
+    parts = queue(complaints, [each for each in statuses if each != Status.PENDING or not wanted.is_handled])
     return parts, status_counts(complaints) if may_count else {}
 
 

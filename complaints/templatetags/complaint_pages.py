@@ -14,13 +14,13 @@ from django.utils.translation import pgettext
 from common.templatetags.ui import badge, button, clock, escaped, icon, money, tag
 from common.wording import initials
 from complaints.filters import ALL, FilterForm, Option
-from complaints.models import Complaint
+from complaints.models import Complaint, Method
+from complaints.queries import Queued
 from complaints.states import Status
-from complaints.strip import Line, strip
+from complaints.strip import Line, Timed, strip
 from deadlines.models import Deadline
 from evidence.forms import KeptPicture
 from evidence.models import Evidence
-from merchants.models import User
 
 register = template.Library()
 
@@ -50,9 +50,7 @@ def clock_strip(
     return Clocks(context).written(_strip(context, complaint, clocks, penalty))
 
 
-def _strip(
-    context: template.Context, complaint: Complaint, clocks: Iterable[Deadline] | None, penalty: Any
-) -> list[Line]:
+def _strip(context: template.Context, complaint: Timed, clocks: Iterable[Deadline] | None, penalty: Any) -> list[Line]:
     lost = None if penalty is None else 0 if penalty.status == "revoked" else penalty.points
     return strip(complaint, clocks or (), now=context["now"], lost=lost)
 
@@ -111,7 +109,7 @@ def _option(name: str, option: Option) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def queue_rows(context: template.Context, complaints: Iterable[Complaint], penalties: Mapping[int, Any]) -> SafeString:
+def queue_rows(context: template.Context, complaints: Iterable[Queued], penalties: Mapping[int, Any]) -> SafeString:
     """The rows of the list: {% queue_rows complaints penalties %}, with `clocks`, `query`, `only_pending`,
     `may_handle`, `user` and `now` of the page.
 
@@ -139,21 +137,27 @@ class QueueRows:
         self.clocks_heading, self.assignee_heading = escaped(_("Clocks (Beijing time)")), escaped(_("Assigned to"))
         self.method_heading = escaped(_("Handling"))
 
-    def row(self, complaint: Complaint) -> str:
+    def row(self, complaint: Queued) -> str:
         address = self.address.replace("NUMBER", complaint.complaint_no) + self.ending
-        program = escaped(complaint.mini_program.name)
+        program = escaped(complaint.program)
         penalty = self.penalties.get(complaint.pk)
         clocks = self.strips.written(_strip(self.context, complaint, self.clocks.get(complaint.pk), penalty))
         return (
             f"<tr data-row>\n{self._choice(complaint)}\n{self._heading(complaint, address)}\n"
             f'<td data-label="{self.clocks_heading}">{clocks}</td>\n'
-            f'<td class="queue__whose" data-label="{self.assignee_heading}">{self.whose.cell(complaint)}</td>\n'
+            f'<td class="queue__whose" data-label="{self.assignee_heading}">{self._whose(complaint)}</td>\n'
             f'<td data-label="" class="queue__trade">{money(complaint.trade_amount)}'
             f'<small title="{program}">{program}</small></td>\n'
             f'<td data-label="{self.method_heading}">{self._method(complaint, address)}</td>\n</tr>\n'
         )
 
-    def _choice(self, complaint: Complaint) -> str:
+    def _whose(self, complaint: Queued) -> str:
+        if complaint.assignee_id is None:
+            return self.whose.cell(complaint.complaint_no)
+        is_self = complaint.assigned_user_id == self.whose.user_id
+        return self.whose.cell(complaint.complaint_no, complaint.assigned_to, is_self=is_self)
+
+    def _choice(self, complaint: Queued) -> str:
         if not self.may_handle:
             return ""
         number = complaint.complaint_no
@@ -162,8 +166,8 @@ class QueueRows:
             f' aria-label="{escaped(self.choose % {"number": number})}"></label></td>'
         )
 
-    def _heading(self, complaint: Complaint, address: str) -> str:
-        status = badge(complaint.status, complaint.get_status_display()) if self.shows_status else ""
+    def _heading(self, complaint: Queued, address: str) -> str:
+        status = badge(complaint.status, str(Status(complaint.status).label)) if self.shows_status else ""
         mark = ""
         if complaint.advance_protection:
             words = _("advance protection")
@@ -174,10 +178,9 @@ class QueueRows:
             "</span>\n</th>"
         )
 
-    def _method(self, complaint: Complaint, address: str) -> str:
-        handling = getattr(complaint, "handling", None)
-        if handling:
-            return escaped(handling.get_method_display())
+    def _method(self, complaint: Queued, address: str) -> str:
+        if complaint.method:
+            return escaped(Method(complaint.method).label)
         if complaint.status == Status.PENDING and self.may_handle:
             looks = "button button--small button--quiet"
             return f'<a class="{looks}" data-row-key="h" href="{address}#handle">{self.handle}</a>'
@@ -211,14 +214,17 @@ def due_rows(context: template.Context, complaints: Iterable[Complaint]) -> Safe
 @register.simple_tag(takes_context=True)
 def whose(context: template.Context, complaint: Complaint) -> SafeString:
     """Whose a complaint is, and the way to assign it for who `may_handle`. An answer to htmx replaces it."""
-    return Whose(context).cell(complaint)
+    person, whose = complaint.assignee.user if complaint.assignee else None, Whose(context)
+    if person is None:
+        return whose.cell(complaint.complaint_no)
+    return whose.cell(complaint.complaint_no, str(person), is_self=person.pk == whose.user_id)
 
 
 class Whose:
     """Writes whose complaints are, for one page."""
 
     def __init__(self, context: template.Context) -> None:
-        self.user = context.get("user")
+        self.user_id = getattr(context.get("user"), "pk", None)
         self.may_handle = bool(context.get("may_handle"))
         self.assign = reverse("complaints:assign")
         self.taken = _("Assigned to %(person)s; assign to somebody else")
@@ -228,10 +234,8 @@ class Whose:
             f'<span class="faint">{escaped(pgettext("assigned to", "nobody"))}</span>'
         )
 
-    def cell(self, complaint: Complaint) -> SafeString:
-        person = complaint.assignee.user if complaint.assignee_id and complaint.assignee else None
-        shown = _person(person, is_self=person == self.user) if person else self.nobody
-        number = complaint.complaint_no
+    def cell(self, number: str, person: str = "", *, is_self: bool = False) -> SafeString:
+        shown = _person(person, is_self=is_self) if person else self.nobody
         if self.may_handle:
             words = escaped(self.taken % {"person": person}) if person else self.free
             shown = (
@@ -243,8 +247,7 @@ class Whose:
         return SafeString(f'<div class="whose" id="whose-{number}">{shown}</div>')
 
 
-def _person(person: User, *, is_self: bool) -> str:
-    name = str(person)
+def _person(name: str, *, is_self: bool) -> str:
     return (
         f'<span class="avatar"{" data-self" if is_self else ""} aria-hidden="true">{escaped(initials(name))}</span>'
         f'<span class="assignee__name">{escaped(name)}</span>'

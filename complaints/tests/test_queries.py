@@ -11,9 +11,12 @@ from complaints.intake import file_complaints
 from complaints.models import Complaint
 from complaints.queries import (
     Wanted,
+    all_segments,
     case_of,
     narrowed,
     points_of,
+    queue,
+    queued,
     segments,
     standing,
     status_counts,
@@ -26,6 +29,7 @@ from complaints.tests.factories import (
     file_at,
     handle_at,
     make_filing,
+    make_member,
     make_picture,
     make_program,
     member_actor,
@@ -33,6 +37,7 @@ from complaints.tests.factories import (
     platform_actor,
 )
 from deadlines.tests.explaining import plans_of
+from merchants.models import Grant
 
 pytestmark = pytest.mark.django_db
 
@@ -238,3 +243,30 @@ def test_a_case_comes_with_all_that_its_page_shows(django_assert_num_queries):
     assert shown == told(with_everything(wang).get(pk=case.pk))
     assert [text for text, _pictures in shown[0]] == ["Here it is.", "Sent again.", "Sent."]
     assert not case_of(member_actor(other.merchant), case.complaint_no)
+
+
+@pytest.mark.parametrize("name", [("", ""), ("芳", "王"), ("Li", ""), ("", "Wang")])
+def test_a_row_of_the_queue_tells_what_the_whole_complaint_would(name, django_assert_num_queries):
+    program, other = make_program(), make_program()
+    case = file_at("2026-03-08T09:00+08:00", program, advance_protection=True)
+    file_at("2026-03-08T09:00+08:00", other)
+    li = make_member(program.merchant, Grant.HANDLE)
+    li.first_name, li.last_name = name
+    li.save()
+    wang = member_actor(program.merchant)
+    handle_at("2026-03-10T13:00+08:00", case, "shipped")
+    Complaint.objects.filter(pk=case.pk).update(assignee=li.memberships.get())
+    with django_assert_num_queries(1):
+        (row,) = queued(keyset_page(all_segments(wang, ["in_review"])))
+    whole = Complaint.objects.select_related("handling", "mini_program").get(pk=case.pk)
+    same = ("pk", "complaint_no", "dispute_type", "status", "advance_protection", "trade_amount", "filed_at")
+    for field in (*same, "handle_by", "ended_at", "is_history", "assignee_id"):
+        assert getattr(row, field) == getattr(whole, field), field
+    assert (row.program, row.method, row.handled_at) == (
+        whole.mini_program.name,
+        whole.handling.method,
+        whole.handling.handled_at,
+    )
+    assert row.handling is row
+    assert (row.assigned_to, row.assigned_user_id) == (str(li), li.pk)
+    assert [each.pk for each in queued(keyset_page(queue(Complaint.objects.all(), ["in_review"])))] == [case.pk]
