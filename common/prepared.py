@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import structlog
 from django.conf import settings
@@ -38,6 +38,8 @@ TYPES: tuple[tuple[type, str], ...] = (
 _numbers = count(1)
 _used: WeakKeyDictionary[Any, dict[int, int]] = WeakKeyDictionary()
 """By connection to the database: how often each statement was run on it; the number is that of the statement."""
+_stale: WeakSet[Any] = WeakSet()
+"""Connections that know statements whose results a migration has changed, and are to forget all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ class Statement:
     def _is_prepared(self, values: Sequence[Any]) -> bool:
         """Say whether the connection knows the statement; when it ran there often enough, it is made known."""
         connection.ensure_connection()
+        if connection.connection in _stale:
+            if connection.in_atomic_block:
+                return False
+            forget()
         used = _used.setdefault(connection.connection, {})
         times = used[self.number] = used.get(self.number, 0) + 1
         if times == PATIENCE + 1 and not self._prepare(values):
@@ -99,13 +105,16 @@ def _type_of(value: Any) -> str:
 
 
 def again(run: Callable[[], Result]) -> Result:
-    """Run a statement. When a migration has changed what it returns, forget its plan and run it once more."""
+    """Run a statement. When a migration has changed what it returns, forget its plan and run it once more.
+
+    Within a transaction, which is lost by then, the error is raised; the next one does without the plan.
+    """
     try:
         return run()
     except NotSupportedError:
+        _stale.add(connection.connection)
         if connection.in_atomic_block:
             raise
-        forget()
         return run()
 
 
@@ -114,3 +123,4 @@ def forget() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
     _used.pop(connection.connection, None)
+    _stale.discard(connection.connection)
