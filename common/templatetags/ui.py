@@ -391,11 +391,12 @@ def pagination(previous: str | None = None, next: str | None = None, summary: st
     """The way through keyset pages: the addresses of the page before and the page after."""
     if not (previous or next or summary):
         return SafeString("")
+    earlier, later, label = _("Previous page"), _("Next page"), _("Pages")
     step = '\n<a class="button button--small" rel="{}" href="{}">{}</a>'
-    before = step.format("prev", escaped(previous), f"{icon('left')}{_('Previous page')}") if previous else ""
-    after = step.format("next", escaped(next), f"{_('Next page')}{icon('right')}") if next else ""
+    before = step.format("prev", escaped(previous), f"{icon('left')}{earlier}") if previous else ""
+    after = step.format("next", escaped(next), f"{later}{icon('right')}") if next else ""
     return SafeString(
-        f'<nav class="pagination" aria-label="{_("Pages")}">\n'
+        f'<nav class="pagination" aria-label="{label}">\n'
         f'<p class="pagination__summary">{escaped(summary)}</p>{before}{after}\n</nav>'
     )
 
