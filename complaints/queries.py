@@ -170,6 +170,7 @@ def end_of_today(now: datetime) -> datetime:
     return start_of(now.astimezone(BEIJING).date() + timedelta(days=1))
 
 
+NEWEST = "-filed_at"
 LISTED = (
     *("pk", "complaint_no", "status", "mini_program__app_id", "upstream_id", "trade_no", "merchant_order_no"),
     *("trade_amount", "paid_at", "dispute_type", "demand", "requested_refund_amount", "advance_protection"),
@@ -192,9 +193,6 @@ def _listed(actor: Actor, how: Fixed, after: Position | None, **lookups: Any) ->
     number, backwards = how.value
     part: Segment[Complaint] = Segment(visible_to(actor).filter(**lookups), NEWEST)
     return part.taken(number, after=after, backwards=backwards).values_list(*LISTED, named=True)
-
-
-NEWEST = "-filed_at"
 
 
 class Queued(NamedTuple):
