@@ -30,6 +30,7 @@ from rest_framework import generics, serializers  # noqa: E402
 from common.bodies import JsonParser  # noqa: E402
 from complaints.models import Complaint  # noqa: E402
 from complaints.serializers import FilingSerializer  # noqa: E402
+from complaints_portal.serving import settle_down, with_room  # noqa: E402
 from merchants.authentication import ApiKeyAuthentication  # noqa: E402
 
 ROWS = """
@@ -106,6 +107,7 @@ class FrameworkInsert(generics.CreateAPIView[Any]):
         keep_row(serializer.validated_data)
 
 
+@with_room
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Send what is under /outside/ past the middleware."""
     handler = outside if environ["PATH_INFO"].startswith("/outside/") else portal
@@ -122,3 +124,5 @@ urlpatterns = [
     path("bench/framework/insert/", FrameworkInsert.as_view()),
     path("", include("complaints_portal.urls")),
 ]
+
+settle_down()

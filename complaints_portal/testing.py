@@ -8,7 +8,6 @@ directory of its own for evidence.
 
 import atexit
 import fcntl
-import gc
 import itertools
 import os
 import shutil
@@ -24,6 +23,7 @@ import freezegun.api
 import pytest
 
 from complaints_portal import embedded
+from complaints_portal.serving import settle_down, with_room
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -57,10 +57,11 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_configure() -> None:
-    """Let freezegun look at a module again only when its names have become more or fewer.
+    """Give what tests call room, and let freezegun look at a module again only when it has more or fewer names.
 
     It lists and sorts the names of 2,700 modules each time a test stops the clock, and most tests of pages do.
     """
+    pytest.Function.runtest = with_room(pytest.Function.runtest)  # type: ignore[method-assign]  # pytest has no hook
 
     def names_of(module: object) -> str:
         return f"{id(module)}-{len(getattr(module, '__dict__', ()))}"
@@ -70,8 +71,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     """Let the collector of garbage never look again at what is there for good: code and tests, a million objects."""
-    gc.collect()
-    gc.freeze()
+    settle_down()
 
 
 def _bring_services() -> None:
