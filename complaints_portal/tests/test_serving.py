@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from complaints_portal.serving import MADE, with_room
+from complaints_portal.serving import with_room
 
 CALLS = 500
 
@@ -50,8 +50,6 @@ def test_a_call_with_room_is_the_same_call():
 
 def test_what_serves_has_settled_down():
     """In a process of its own: the tests settle down by themselves."""
-    words = "import gc, complaints_portal.wsgi; print(gc.get_freeze_count(), gc.get_threshold()[0])"
+    words = "import gc, complaints_portal.wsgi; print(gc.get_freeze_count())"
     told = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
-    frozen, threshold = map(int, told.stdout.split())
-    assert frozen > 100_000
-    assert threshold == MADE
+    assert int(told.stdout) > 100_000
