@@ -214,34 +214,42 @@ def watched(database: str) -> Iterator[dict[str, float]]:
 
     def look() -> None:
         since: dict[tuple[int, str], float] = {}
-        with closing(psycopg2.connect(database)) as own:
+        with closing(psycopg2.connect(database)) as own, closing(psycopg2.connect(database)) as other:
             own.autocommit = True
             with own.cursor() as cursor:
                 # What a migration makes new is locked until it is there, and nobody waits for it.
                 cursor.execute("SELECT oid FROM pg_class WHERE relkind IN ('r', 'm') AND oid >= 16384")
                 there = [oid for (oid,) in cursor.fetchall()]
-                ready.set()
+                with other, other.cursor() as trial:
+                    trial.execute("LOCK TABLE complaints_complaint IN SHARE MODE")
+                    if "complaints_complaint" in {name for _pid, name in locked_now(cursor, there)}:
+                        ready.set()
                 while not over.wait(0.01):
-                    cursor.execute(
-                        "SELECT pid, relation::regclass::text FROM pg_locks WHERE locktype = 'relation' AND granted"
-                        " AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database"
-                        " WHERE datname = current_database()) AND mode IN ('AccessExclusiveLock', 'ExclusiveLock',"
-                        " 'ShareRowExclusiveLock', 'ShareLock') AND relation = ANY(%s::oid[])",
-                        [there],
-                    )
-                    now, seen = time.monotonic(), {(pid, name) for pid, name in cursor.fetchall()}
+                    now, seen = time.monotonic(), locked_now(cursor, there)
                     since = {each: since.get(each, now) for each in seen}
                     for (_pid, name), began in since.items():
                         held[name] = max(held.get(name, 0.0), now - began)
 
     thread = threading.Thread(target=look)
     thread.start()
-    assert ready.wait(30)
     try:
+        assert ready.wait(30), "a lock taken on trial was not seen"
         yield held
     finally:
         over.set()
         thread.join()
+
+
+def locked_now(cursor: Any, there: list[int]) -> set[tuple[int, str]]:
+    """Return who holds which of these tables locked against readers or writers: process and table."""
+    cursor.execute(
+        "SELECT pid, relation::regclass::text FROM pg_locks WHERE locktype = 'relation' AND granted"
+        " AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database"
+        " WHERE datname = current_database()) AND mode IN ('AccessExclusiveLock', 'ExclusiveLock',"
+        " 'ShareRowExclusiveLock', 'ShareLock') AND relation = ANY(%s::oid[])",
+        [there],
+    )
+    return set(cursor.fetchall())
 
 
 def go_back(database: str, states: dict[str, str]) -> None:
@@ -279,7 +287,7 @@ def come_forward(database: str, before: dict[str, int], what: str, rows: int, re
     """Migrate while somebody watches, and return how long each table was locked; all rows must still be there."""
     with watched(database) as held:
         manage(database, ["migrate", "--verbosity=0"])
-    assert held, "no lock was seen, so nobody was watching"
+    assert held or not IS_FULL, "with few rows no lock need last from one look to the next"
     by_length = sorted(held.items(), key=lambda each: -each[1])
     print(what, by_length)  # noqa: T201 (shown when the test fails)
     assert rows_of(database) == before
@@ -288,7 +296,8 @@ def come_forward(database: str, before: dict[str, int], what: str, rows: int, re
         f"back to earlier schemas, and forward: {what}",
         size=f"{rows:,} rows",
         landed=f"{len(held)} tables seen locked",
-        result="no row lost; longest locks " + ", ".join(f"{table} {took:.2f} s" for table, took in by_length[:3]),
+        result="no row lost; longest locks "
+        + (", ".join(f"{table} {took:.2f} s" for table, took in by_length[:3]) or "under 0.01 s"),
     )
     return held
 
@@ -312,8 +321,7 @@ def test_f17_a_careless_migration_locks_everybody_out_and_loses_a_row(a_copy: An
         own.commit()
         took = time.monotonic() - began
     locked = held["complaints_complaint"]
-    assert locked > took / 2, "the twin must lock, or the test does not bite"
-    assert locked > LONGEST_LOCK or not IS_FULL
+    assert locked > max(took / 2, LONGEST_LOCK) or not IS_FULL, "the twin must lock, or the test does not bite"
     found = run_manage(database, ["verify"])
     assert found.returncode == 1, found.stdout
     report.bitten(
