@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import BadInput
+from common.together import together
 
 PAGE_SIZE = 20
 
@@ -121,9 +122,10 @@ def beside(segments: Sequence[Segment[Row]], index: int, row: Row) -> tuple[Row 
     `index` is the segment to whose order the row belongs. Nothing is counted: each side is one step along an index.
     """
     position = Position(segment=index, value=getattr(row, segments[index].field), pk=row.pk)
-    before = _walk(segments, position, 1, backwards=True)
-    after = _walk(segments, position, 1)
-    return (before[0][1] if before else None), (after[0][1] if after else None)
+    with together() as side:
+        before = side(_walk, segments, position, 1, backwards=True)
+        after = side(_walk, segments, position, 1)
+    return next((row for _index, row in before.value), None), next((row for _index, row in after.value), None)
 
 
 def _page_after(segments: Sequence[Segment[Row]], position: Position, size: int) -> Page[Row] | None:

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 PATIENCE = 3
+MADE_UP = 10
+"""After so many times the database has made up its mind whether a plan serves for all values."""
 NEVER = -(10**12)
 """The times that a statement which cannot be prepared was run."""
 TYPES: tuple[tuple[type, str], ...] = (
@@ -60,11 +62,17 @@ class Statement:
         self.name = f"portal_{self.number}"
         places = ", ".join(["%s"] * len(self.sent))
         self.execute = f"EXECUTE {self.name} ({places})" if places else f"EXECUTE {self.name}"
+        self.keeps_plan: bool | None = None
+        """Whether one plan serves for all values, or each time there is a new one; None until the database has said."""
 
     def with_values(self, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
         """Return what is to be sent so that the statement runs with these values on this thread's connection."""
         if settings.PREPARE_STATEMENTS and self._is_prepared(values):
             return self.execute, tuple([values[number] for number in self.sent])
+        return self.plain(values)
+
+    def plain(self, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+        """Return its words and its parameters with these values in their places."""
         return self.sql, tuple([values[each.number] if type(each) is Place else each for each in self.parameters])
 
     def run(self, cursor: CursorWrapper, values: Sequence[Any]) -> None:
@@ -83,7 +91,14 @@ class Statement:
         if times == PATIENCE + 1 and not self._prepare(values):
             used[self.number] = NEVER
             return False
+        if times == MADE_UP and self.keeps_plan is None:
+            self.keeps_plan = self._has_kept_plan()
         return times > PATIENCE
+
+    def _has_kept_plan(self) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT generic_plans > 0 FROM pg_prepared_statements WHERE name = %s", [self.name])
+            return (True,) in cursor.fetchall()
 
     def _prepare(self, values: Sequence[Any]) -> bool:
         """Make the connection know the statement. One whose values the database cannot tell the type of stays plain."""

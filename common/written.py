@@ -22,11 +22,12 @@ from itertools import count
 from typing import Any, ParamSpec, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Expression, Model, QuerySet
 
-from common.counting import capped_statement, run_counts
-from common.prepared import Place, Statement, again
+from common.counting import capped_statement
+from common.prepared import Place, Statement
+from common.together import ask
 
 P = ParamSpec("P")
 Row = TypeVar("Row")
@@ -98,7 +99,7 @@ def written_counts(compose: "Callable[P, Mapping[str, QuerySet[Any]]]") -> Calla
             counted = list(querysets), Statement(sql, _places(parameters))
             _keep(kept, shape, counted)
         names, statement = counted
-        return again(lambda: run_counts(names, *(statement.with_values(values) if statement.sql else ("", ()))))
+        return dict.fromkeys(names, 0) | dict(ask(statement, values) if statement.sql else ())
 
     return counts
 
@@ -118,9 +119,8 @@ def written_sums(*sums: str) -> "Callable[[Callable[P, QuerySet[Any, Any]]], Cal
                 words = f"SELECT {', '.join(sums)} FROM ({sql}) AS found"  # noqa: S608 (the code and the ORM wrote it)
                 statement = Statement(words, _places(parameters))
                 _keep(kept, shape, statement)
-            with connection.cursor() as cursor:
-                statement.run(cursor, values)
-                return tuple(cursor.fetchone())
+            (sums_found,) = ask(statement, values)
+            return sums_found
 
         return summed
 
@@ -155,13 +155,18 @@ class _Rows:
         self.converters: dict[int, Any] | None = None
 
     def rows(self, values: Sequence[Any]) -> list[Any]:
-        """Run the statement with these values. A queryset reads the rows as ever, and looks up what is prefetched."""
-        return again(lambda: list(self._found(values))) if self.statement.sql else []
+        """Ask with these values. A queryset reads the rows as ever, and looks up what is prefetched."""
+        return list(self._read(ask(self.statement, values))) if self.statement.sql else []
 
-    def _found(self, values: Sequence[Any]) -> Any:
-        filled = self.statement.with_values(values)
+    def _read(self, rows: list[tuple[Any, ...]]) -> Any:
+        if self.compiler.has_extra_select:  # what only the order needed stands behind the columns
+            rows = [row[: self.compiler.col_count] for row in rows]
         # Each thread has a connection of its own.
-        mine = {"connection": connections[DEFAULT_DB_ALIAS], "as_sql": lambda: filled, "get_converters": self._convert}
+        mine = {
+            "connection": connections[DEFAULT_DB_ALIAS],
+            "execute_sql": lambda *_args, **_kwargs: [rows],
+            "get_converters": self._convert,
+        }
         compiler = _twin(self.compiler, **mine)
         query = _twin(self.queryset.query, get_compiler=lambda *_args, **_kwargs: compiler)
         found: Any = type(self.queryset)(self.queryset.model, query, DEFAULT_DB_ALIAS)

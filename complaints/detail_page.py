@@ -10,16 +10,20 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 
+from common.actors import Actor
+from common.together import together
+from complaints.beside import look_beside
 from complaints.clocks import clocks_by_complaint
+from complaints.consultations.talk import became
 from complaints.forms import HandlingForm, MessageForm, NoteForm
 from complaints.methods import NEEDS, refusal_of
-from complaints.models import CannedReply, Complaint, Draft, Method
+from complaints.models import CannedReply, Complaint, Draft, InternalLine, Method
 from complaints.neighbours import Neighbours, neighbours_of
 from complaints.permissions import may
-from complaints.queries import case_of
+from complaints.queries import case_of, lay_all_beside
 from complaints.states import COMPLAINT, OPEN, Status
 from complaints.timeline import handling_of, timeline
-from complaints.workspace.assigning import colleagues
+from complaints.workspace.assigning import Colleague, colleagues
 from complaints.workspace.canned import canned_now
 from complaints.workspace.drafts import drafts_of
 from complaints.workspace.notes import Contact, lines_of
@@ -29,7 +33,7 @@ from deadlines.models import Deadline
 from evidence.forms import kept_name
 from merchants.members import administrators_of
 from merchants.models import Grant
-from merchants.pages import MemberRequest
+from merchants.pages import MemberRequest, frame_of
 
 Form = Draft.Form
 OWN_CLOCKS = (Deadline.Kind.HANDLE, Deadline.Kind.FINISH)
@@ -76,23 +80,38 @@ class Forms:
     leftovers: list[Leftover] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Known:
+    """All that is looked up for the page of a complaint."""
+
+    complaint: Complaint
+    moves: list[str]
+    """What this member can do about it now."""
+    is_worker: bool
+    clocks: list[Deadline]
+    neighbours: Neighbours
+    drafts: dict[str, Draft]
+    lines: list[InternalLine]
+    refusals: dict[str, str]
+    """By way of handling, why it cannot be chosen; empty where it can."""
+    replies: list[CannedReply]
+    people: list[Colleague]
+    beside: dict[str, Any]
+    """What upper apps show beside it."""
+
+
 def detail_page(request: MemberRequest, complaint_no: str, answer: Answer | None = None) -> HttpResponse:
     """Show a complaint with forms for what this member can do now, filled in with what they typed already."""
     answer = answer or Answer()
     actor, now = request.actor, request.now
-    found = case_of(actor, complaint_no)
-    if not found:
+    with together() as side:
+        side(frame_of, request)
+        found = side(_look_up, request, complaint_no)
+    known = found.value
+    if not known:
         raise Http404
-    (complaint,) = found
-    possible = COMPLAINT.allowed(complaint.status)
-    moves: list[str] = [
-        verb for verb in ("handle", "leave_message") if verb in possible and may(actor, verb, complaint)
-    ]
-    is_worker = may(actor, "arrange", complaint)
-    replies = canned_now(request.merchant.pk) if is_worker and moves else []
-    forms = _forms(request, complaint, moves, replies, answer)
-    clocks = clocks_by_complaint([complaint.pk])[complaint.pk]
-    neighbours = neighbours_of(complaint, actor, request.GET.get("from", ""), now)
+    complaint, clocks = known.complaint, known.clocks
+    forms = _forms(request, known, answer)
     context: dict[str, Any] = {
         "complaint": complaint,
         "handling": handling_of(complaint),
@@ -100,16 +119,16 @@ def detail_page(request: MemberRequest, complaint_no: str, answer: Answer | None
         "all_clocks": clocks,
         "clocks": {clock.kind: clock for clock in clocks if clock.kind in OWN_CLOCKS},
         "missed": complaint.handle_by < now and complaint.status == Status.PENDING and not complaint.is_history,
-        "moves": moves,
-        "is_worker": is_worker,
+        "moves": known.moves,
+        "is_worker": known.is_worker,
         "has_ended": complaint.status not in OPEN,
         "unsent": answer.unsent,
         "contact": answer.contact,
         "entries": timeline(complaint),
-        "lines": lines_of(complaint, actor),
-        "replies": replies,
-        "ways": (ways := _ways(complaint, forms.handling)),
-        "pays_from_fund": any(way["value"] == Method.FUND_REFUND and not way["refusal"] for way in ways),
+        "lines": known.lines,
+        "replies": known.replies,
+        "ways": _ways(forms.handling, known.refusals),
+        "pays_from_fund": not known.refusals[Method.FUND_REFUND],
         "plan_next": quote(reverse("complaints:detail", args=[complaint_no]), safe=""),
         "handling_form": forms.handling,
         "message_form": forms.message,
@@ -117,17 +136,59 @@ def detail_page(request: MemberRequest, complaint_no: str, answer: Answer | None
         "drafts": forms.drafts,
         "leftovers": forms.leftovers,
         "onlookers": look(complaint.pk, actor=actor, now=now),
-        **_way_through(neighbours),
+        "people": known.people,
+        **known.beside,
+        **_way_through(known.neighbours),
     }
-    if is_worker:
-        context["people"] = [
-            each
-            for each in colleagues(request.merchant.pk, asked_by=actor)
-            if each.may_work or each.membership_id == complaint.assignee_id
-        ]
     if not may(actor, "handle", complaint):
         context |= {"administrators": administrators_of(request.merchant.pk), "grant": Grant.HANDLE}
     return render(request, "complaints/detail.html", context, status=answer.status)
+
+
+def _look_up(request: MemberRequest, complaint_no: str) -> Known | None:
+    actor, merchant_id = request.actor, request.merchant.pk
+    found = case_of(actor, complaint_no)
+    if not found:
+        return None
+    (complaint,) = found
+    possible = COMPLAINT.allowed(complaint.status)
+    moves: list[str] = [
+        verb for verb in ("handle", "leave_message") if verb in possible and may(actor, verb, complaint)
+    ]
+    is_worker = may(actor, "arrange", complaint)
+    with together() as side:
+        side(lay_all_beside, complaint)
+        side(became, complaint)
+        clocks = side(clocks_by_complaint, [complaint.pk])
+        neighbours = side(neighbours_of, complaint, actor, request.GET.get("from", ""), request.now)
+        drafts, lines = side(drafts_of, complaint, actor), side(lines_of, complaint, actor)
+        refusals = side(_refusals, complaint)
+        replies = side(canned_now, merchant_id) if is_worker and moves else None
+        people = side(_people, complaint, actor) if is_worker else None
+        beside = look_beside(side, [complaint.pk])
+    return Known(
+        complaint,
+        moves,
+        is_worker,
+        clocks.value[complaint.pk],
+        neighbours.value,
+        drafts.value,
+        lines.value,
+        refusals.value,
+        replies.value if replies else [],
+        people.value if people else [],
+        {name: each.value for name, each in beside.items()},
+    )
+
+
+def _refusals(complaint: Complaint) -> dict[str, str]:
+    return {method.value: str(refusal_of(method, complaint) or "") for method in Method}
+
+
+def _people(complaint: Complaint, actor: Actor) -> list[Colleague]:
+    """Return to whom a complaint can be assigned, and to whom it is."""
+    known = colleagues(complaint.merchant_id, asked_by=actor)
+    return [each for each in known if each.may_work or each.membership_id == complaint.assignee_id]
 
 
 def _way_through(neighbours: Neighbours) -> dict[str, Any]:
@@ -150,12 +211,10 @@ def _way_through(neighbours: Neighbours) -> dict[str, Any]:
     }
 
 
-def _forms(
-    request: MemberRequest, complaint: Complaint, moves: list[str], replies: list[CannedReply], answer: Answer
-) -> Forms:
+def _forms(request: MemberRequest, known: Known, answer: Answer) -> Forms:
     """Return the forms of the page: as they were sent, or with the draft of this member, or empty."""
+    complaint, moves, drafts = known.complaint, known.moves, known.drafts
     given: dict[str, Any] = {"complaint": complaint, "actor": request.actor, "now": request.now}
-    drafts = drafts_of(complaint, request.actor)
     open_forms = _open_forms(moves)
     message = answer.message_form
     if answer.unsent and "leave_message" in moves:
@@ -163,7 +222,7 @@ def _forms(
     forms = Forms(answer.handling_form or HandlingForm(**given), message or MessageForm(**given), NoteForm())
     forms.note = answer.note_form or forms.note
     typed = {form: typed_in(draft) for form, draft in drafts.items() if form in open_forms}
-    typed |= _reply_asked_for(request, complaint, replies, typed, open_forms)
+    typed |= _reply_asked_for(request, complaint, known.replies, typed, open_forms)
     for form, what in typed.items():
         shown: Any = {Form.HANDLING: forms.handling, Form.MESSAGE: forms.message, Form.NOTE: forms.note}[Form(form)]
         if shown.is_bound:
@@ -211,7 +270,7 @@ def _as_message(unsent: Unsent, given: dict[str, Any]) -> MessageForm:
     return MessageForm(data, **given)
 
 
-def _ways(complaint: Complaint, form: HandlingForm) -> list[dict[str, Any]]:
+def _ways(form: HandlingForm, refusals: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the six ways of handling with what each needs, and why one cannot be chosen here."""
     chosen = form["method"].value()
     return [
@@ -222,7 +281,7 @@ def _ways(complaint: Complaint, form: HandlingForm) -> list[dict[str, Any]]:
             "need": NEEDS[method],
             "checked": method.value == chosen,
             "reveals": "refund reason" if NEEDS[method].amount else "reason",
-            "refusal": refusal_of(method, complaint) or "",
+            "refusal": refusals[method],
         }
         for method in Method
     ]

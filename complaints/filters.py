@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.actors import Actor
 from common.kept import NotPlain, SharedFields
+from common.together import together
 from common.written import written
 from complaints.models import RootCause
 from complaints.outcomes import NOT_SAID, Outcome
@@ -171,12 +172,28 @@ class FilterForm(forms.Form):
         """Read what an address says; `beside` is a form of the same actor that has looked up the choices already."""
         super().__init__(given, auto_id="filter_%s")
         self.given = given
-        merchant_id = self.merchant_id = actor.own_merchant_id
-        self.people: Sequence[Colleague] = beside.people if beside else colleagues(merchant_id, asked_by=actor)
-        self.programs: Sequence[MiniProgram] = beside.programs if beside else programs_of(merchant_id)
-        self._choices("mini_program").choices = [(str(each.pk), each.name) for each in self.programs]
+        self.actor, self.beside = actor, beside
+        self.merchant_id = actor.own_merchant_id
+        self._choices("mini_program").choices = lambda: [(str(each.pk), each.name) for each in self.programs]
+        self._choices("assignee").choices = self._whom
+
+    @cached_property
+    def people(self) -> Sequence[Colleague]:
+        return self.beside.people if self.beside else colleagues(self.merchant_id, asked_by=self.actor)
+
+    @cached_property
+    def programs(self) -> Sequence[MiniProgram]:
+        return self.beside.programs if self.beside else programs_of(self.merchant_id)
+
+    def look_up(self) -> None:
+        """Look up both at once."""
+        with together() as side:
+            side(lambda: self.people)
+            side(lambda: self.programs)
+
+    def _whom(self) -> list[tuple[str, str]]:
         named = [(str(each.membership_id), each.name) for each in self.people]
-        self._choices("assignee").choices = [(ME, gettext("me")), (NOBODY, gettext("nobody")), *named]
+        return [(ME, gettext("me")), (NOBODY, gettext("nobody")), *named]
 
     def _choices(self, name: str) -> ValuesField:
         field = self.fields[name]

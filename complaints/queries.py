@@ -16,6 +16,7 @@ from common.counting import capped_counts
 from common.keyset import Page, Position, Segment
 from common.numbers import BEIJING
 from common.prepared import Place, Statement
+from common.together import ask, together
 from common.written import Fixed, lay_beside, written, written_counts
 from complaints.models import Complaint, Handling, HistoryLine, Message
 from complaints.outcomes import HANDLED, NOT_SAID, with_outcomes, with_root_causes
@@ -296,9 +297,7 @@ def _numbered(actor: Actor, how: Fixed, after: Position | None) -> QuerySet[Comp
 
 def usual_dispute_types(merchant_id: int) -> list[str]:
     """Return the dispute types that stand most often among those of the latest complaints, by name."""
-    with connection.cursor() as cursor:
-        LATEST_TYPES.run(cursor, [merchant_id])
-        return sorted(name for (name,) in cursor.fetchall())
+    return sorted(name for (name,) in ask(LATEST_TYPES, [merchant_id]))
 
 
 def status_counts(complaints: QuerySet[Complaint]) -> dict[str, int]:
@@ -345,13 +344,11 @@ class Standing:
 
 def standing(merchant_id: int, *, now: datetime, shown: int = 10) -> Standing:
     """Look up how a merchant stands, with the complaints that are due next."""
-    counts = _standing_counts(merchant_id, now)
-    return Standing(
-        pending=counts["pending"],
-        overdue=counts["overdue"],
-        points_at_stake=at_stake(merchant_id, Deadline.Kind.HANDLE, now=now),
-        next_due=_due_next(merchant_id, now, Fixed(shown)),
-    )
+    with together() as side:
+        counts = side(_standing_counts, merchant_id, now)
+        points = side(at_stake, merchant_id, Deadline.Kind.HANDLE, now=now)
+        next_due = side(_due_next, merchant_id, now, Fixed(shown))
+    return Standing(counts.value["pending"], counts.value["overdue"], points.value, next_due.value)
 
 
 @written_counts
@@ -398,25 +395,31 @@ def with_everything(actor: Actor) -> QuerySet[Complaint]:
     )
 
 
-def case_of(actor: Actor, complaint_no: str) -> list[Complaint]:
-    """Return the complaint with this number among those of this actor, with all that `with_everything` fetches."""
-    found = _case(actor, complaint_no)
-    for complaint in found:
-        said, handling = _said(complaint.pk), getattr(complaint, "handling", None)
-        shown = _shown_with([message.pk for message in said]) if said else []
-        for message in said:
-            lay_beside(message, "evidence", [each.evidence for each in shown if each.message_id == message.pk])
-        lay_beside(complaint, "messages", said)
-        lay_beside(complaint, "history", _history(complaint.pk))
-        lay_beside(complaint, "pictures", [each.evidence for each in _pictures(complaint.pk)])
-        if handling:
-            lay_beside(handling, "evidence", [each.evidence for each in _proof(handling.pk)])
-    return found
-
-
 @written
-def _case(actor: Actor, complaint_no: str) -> QuerySet[Complaint]:
+def case_of(actor: Actor, complaint_no: str) -> QuerySet[Complaint]:
+    """Return the complaint with this number among those of this actor."""
     return visible_to(actor).select_related(*BESIDE_A_CASE).filter(complaint_no=complaint_no)
+
+
+def lay_all_beside(complaint: Complaint) -> None:
+    """Look up all that `with_everything` fetches with a complaint."""
+    handling: Handling | None = getattr(complaint, "handling", None)
+    with together() as side:
+        said, history = side(_said_and_shown, complaint.pk), side(_history, complaint.pk)
+        pictures, proof = side(_pictures, complaint.pk), side(_proof, handling.pk) if handling else None
+    lay_beside(complaint, "messages", said.value)
+    lay_beside(complaint, "history", history.value)
+    lay_beside(complaint, "pictures", [each.evidence for each in pictures.value])
+    if handling and proof:
+        lay_beside(handling, "evidence", [each.evidence for each in proof.value])
+
+
+def _said_and_shown(complaint_id: int) -> list[Message]:
+    said = _said(complaint_id)
+    shown = _shown_with([message.pk for message in said]) if said else []
+    for message in said:
+        lay_beside(message, "evidence", [each.evidence for each in shown if each.message_id == message.pk])
+    return said
 
 
 @written

@@ -1,7 +1,7 @@
 """The merchant page with the list of complaints."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpResponse, QueryDict
@@ -13,6 +13,8 @@ from django.views.decorators.http import require_safe
 
 from common.counting import count_words
 from common.keyset import BadCursor, Page, Segment, keyset_page
+from common.together import together
+from complaints.beside import look_beside
 from complaints.clocks import clocks_by_complaint
 from complaints.filters import ALL, VIEW, FilterForm, opened
 from complaints.models import SavedView
@@ -29,9 +31,10 @@ from complaints.queries import (
 )
 from complaints.search import is_counted
 from complaints.states import Status
+from complaints.workspace.canned import canned_now
 from complaints.workspace.saved_views import shown_views
 from merchants.models import Grant
-from merchants.pages import MemberRequest, member_page
+from merchants.pages import MemberRequest, frame_of, member_page
 
 EVERYBODYS = (
     (gettext_lazy("Assigned to me"), "assignee=me"),
@@ -41,63 +44,114 @@ EVERYBODYS = (
 """Views that need not be saved: each member has them."""
 
 
+@dataclass(slots=True)
+class Listed:
+    """What the list shows, as far as its filters say what is wanted."""
+
+    form: FilterForm
+    left_out: list[str]
+    wanted: Wanted = field(default_factory=Wanted)
+    statuses: Collection[str] = ()
+    page: Page[Any] = field(default_factory=lambda: Page(rows=[], previous=None, next=None))
+    refusal: str = ""
+    """Why the page that was asked for is another one."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """By status, where counting does not take too long."""
+    clocks: Mapping[int, Any] = field(default_factory=dict)
+    beside: dict[str, Any] = field(default_factory=dict)
+    """What upper apps show beside the complaints of the page."""
+
+
 @require_safe
 @member_page(Grant.VIEW)
 def complaint_list(request: MemberRequest) -> HttpResponse:
     """List complaints by status, narrowed by filters: what is pending by its deadline, then the others newest first."""
+    actor, may_handle = request.actor, may(request.actor, "handle")
+    with together() as side:
+        side(frame_of, request)
+        looked_up, saved = side(_look_up, request), side(shown_views, actor)
+        usual = side(usual_dispute_types, actor.own_merchant_id)
+        replies = side(canned_now, actor.own_merchant_id) if may_handle else None
+    found = looked_up.value
+    form, counts = found.form, found.counts
+    views = _views(form, saved.value)
+    context: dict[str, Any] = {
+        "form": form,
+        "left_out": found.left_out,
+        "chips": form.chips(),
+        "views": views,
+        "current_view": next((view for view in views if view.is_current), None),
+        "query": form.kept().urlencode(),
+        "types": _types(form, usual.value),
+        "now": request.now,
+        "page": found.page,
+        "complaints": queued(found.page),
+        "clocks": found.clocks,
+        **found.beside,
+        "tabs": _tabs(form, found.statuses, counts, "" if form.errors else request.GET.get(VIEW, "")),
+        "total": count_words(sum(counts[status] for status in found.statuses)) if counts else "",
+        "narrowed": bool(found.wanted),
+        "only_pending": list(found.statuses) == [Status.PENDING],
+        "cursor_refusal": found.refusal,
+        "is_wrong": bool(form.errors),
+        "may_handle": may_handle,
+        "canned": replies.value if replies else [],
+        "people": [each for each in form.people if each.may_work],
+    }
+    return render(request, "complaints/list.html", context)
+
+
+def _look_up(request: MemberRequest) -> Listed:
     actor = request.actor
     if request.GET.get(VIEW):
         form, left_out = opened(request.GET, actor=actor)
     else:
         form, left_out = FilterForm(request.GET, actor=actor), []
-    views = _views(form, shown_views(actor))
-    context: dict[str, Any] = {
-        "form": form,
-        "left_out": left_out,
-        "chips": form.chips(),
-        "views": views,
-        "current_view": next((view for view in views if view.is_current), None),
-        "query": form.kept().urlencode(),
-        "types": _types(form, usual_dispute_types(actor.own_merchant_id)),
-        "now": request.now,
-        "page": Page(rows=[], previous=None, next=None),
-        "may_handle": may(actor, "handle"),
-        "people": [each for each in form.people if each.may_work],
-    }
-    if form.is_valid():
-        wanted = form.wanted()
-        statuses = form.statuses()
-        parts, counts = _listed(request, wanted, statuses)
-        try:
-            page = keyset_page(parts, cursor=request.GET.get("cursor", ""))
-        except BadCursor as refusal:
-            context["cursor_refusal"] = str(refusal)
-            page = keyset_page(parts)
-        context |= {
-            "page": page,
-            "complaints": queued(page),
-            "clocks": clocks_by_complaint([each.pk for each in page.rows]),
-            "tabs": _tabs(form, statuses, counts, request.GET.get(VIEW, "")),
-            "total": count_words(sum(counts[status] for status in statuses)) if counts else "",
-            "narrowed": bool(wanted),
-            "only_pending": list(statuses) == [Status.PENDING],
-        }
-    else:
-        context |= {"tabs": _tabs(form, (), {}, ""), "is_wrong": True}
-    return render(request, "complaints/list.html", context)
+    found = Listed(form, left_out)
+    with together() as side:
+        side(form.look_up)
+        side(_look_for, found, request)
+    return found
 
 
-def _listed(
-    request: MemberRequest, wanted: Wanted, statuses: Collection[str]
-) -> tuple[list[Segment[Any]], dict[str, int]]:
-    """Return the list that is wanted, and its counts by status where counting does not take too long."""
-    actor = request.actor
+def _look_for(found: Listed, request: MemberRequest) -> None:
+    """Look up what the filters want, unless they are wrong."""
+    if not found.form.is_valid():
+        return
+    found.wanted, found.statuses = found.form.wanted(), found.form.statuses()
+    with together() as side:
+        counts = side(_counts, found.wanted, request)
+        side(_turn_to, found, request)
+    found.counts = counts.value
+
+
+def _counts(wanted: Wanted, request: MemberRequest) -> dict[str, int]:
     if not wanted:
-        return all_segments(actor, statuses), all_status_counts(actor)
-    complaints = narrowed(visible_to(actor), wanted, now=request.now)
-    may_count = not wanted.is_in_no_index and (not wanted.search or is_counted(visible_to(actor), wanted.search))
-    parts = queue(complaints, [each for each in statuses if each != Status.PENDING or not wanted.is_handled])
-    return parts, status_counts(complaints) if may_count else {}
+        return all_status_counts(request.actor)
+    visible = visible_to(request.actor)
+    may_count = not wanted.is_in_no_index and (not wanted.search or is_counted(visible, wanted.search))
+    return status_counts(narrowed(visible, wanted, now=request.now)) if may_count else {}
+
+
+def _turn_to(found: Listed, request: MemberRequest) -> None:
+    """Look up the page that is asked for, and what is shown beside its complaints."""
+    parts = _parts(found.wanted, found.statuses, request)
+    try:
+        found.page = keyset_page(parts, cursor=request.GET.get("cursor", ""))
+    except BadCursor as refusal:
+        found.refusal = str(refusal)
+        found.page = keyset_page(parts)
+    numbers = [each.pk for each in found.page.rows]
+    with together() as side:
+        clocks, beside = side(clocks_by_complaint, numbers), look_beside(side, numbers)
+    found.clocks, found.beside = clocks.value, {name: each.value for name, each in beside.items()}
+
+
+def _parts(wanted: Wanted, statuses: Collection[str], request: MemberRequest) -> list[Segment[Any]]:
+    if not wanted:
+        return all_segments(request.actor, statuses)
+    complaints = narrowed(visible_to(request.actor), wanted, now=request.now)
+    return queue(complaints, [each for each in statuses if each != Status.PENDING or not wanted.is_handled])
 
 
 def _tabs(form: FilterForm, chosen: Collection[str], counts: dict[str, int], view: str) -> list[dict[str, Any]]:

@@ -22,7 +22,10 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from complaints_portal import checks  # noqa: F401, PLC0415 (registers the system checks)
+        from complaints_portal.context import frame  # noqa: PLC0415 (models are there only now)
+        from merchants.pages import register_frame  # noqa: PLC0415
 
+        register_frame(frame)
         connection_created.connect(read_alone, dispatch_uid="read_alone")
         if settings.SENTRY_DSN:
             from complaints_portal import reporting  # noqa: PLC0415 (what nobody wants is not loaded)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from common.actors import Actor
 from common.counting import CAP, count_words
+from common.together import together
 from common.wording import BEIJING
 from common.written import written, written_sums
 from complaints.models import Complaint, InternalLine
@@ -90,17 +91,25 @@ class Changes:
 
 
 def changes_since(since: datetime, *, actor: Actor, membership_id: int) -> Changes:
-    """Tell what changed for a member since a moment, in five statements however much it is."""
+    """Tell what changed for a member since a moment, in two statements however much it is."""
+    with together() as side:
+        news = side(_news, since, actor)
+        others = [
+            side(list, _new_complaints(since, actor)),
+            side(list, _penalties(since, actor)),
+            side(list, _assignments(since, actor, membership_id)),
+        ]
+    number, told = news.value
+    told += [change for each in others for change in each.value]
+    told.sort(key=lambda change: change.at, reverse=True)
+    return Changes(since, told[:SHOWN], is_more=len(told) > SHOWN or number == LOOKED_AT)
+
+
+def _news(since: datetime, actor: Actor) -> tuple[int, list[Change]]:
+    """Tell of the latest events, and return how many were read."""
     events = news_since(actor.own_merchant_id, since, limit=LOOKED_AT)
     titles = _titles(events, actor)
-    told = [
-        *_new_complaints(since, actor),
-        *_penalties(since, actor),
-        *_assignments(since, actor, membership_id),
-        *(_of_events(alike, titles) for alike in _folded(events)),
-    ]
-    told.sort(key=lambda change: change.at, reverse=True)
-    return Changes(since, told[:SHOWN], is_more=len(told) > SHOWN or len(events) == LOOKED_AT)
+    return len(events), [_of_events(alike, titles) for alike in _folded(events)]
 
 
 def _new_complaints(since: datetime, actor: Actor) -> Iterable[Change]:

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 
 from common.actors import ActorKind
 from common.counting import count_words
+from common.together import together
 from common.written import written_counts
 from complaints.consultations.queries import unanswered_of
 from complaints.queries import pending_of
 from merchants.models import Grant
-from merchants.pages import PageRequest
+from merchants.pages import PageRequest, frame_of
 from notifications.bell import count_words as bell_words
 from notifications.bell import may_hear, unread_count
 from refunds.queries import due_of
@@ -26,7 +27,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     """Return the frame for whoever asks; it is only looked up by the pages that show one."""
     known = cast("PageRequest", request)
     return {
-        "frame": partial(frame, known),
+        "frame": partial(frame_of, known),
         "actor": getattr(request, "actor", None),
         "merchant": SimpleLazyObject(lambda: next((each.merchant for each in memberships(known)), None)),
     }
@@ -34,6 +35,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
 
 def frame(request: PageRequest) -> dict[str, Any]:
     """Return what stands around every page, as plain texts and numbers: by them it is kept."""
+    with together() as side:
+        nav, bell = side(navigation, request), side(_bell, request)
     user = getattr(request, "user", None)
     is_known = user is not None and user.is_authenticated
     own, *others = [each.merchant for each in memberships(request)] or [None]
@@ -41,8 +44,8 @@ def frame(request: PageRequest) -> dict[str, Any]:
         "merchant": own.name if own else "",
         "merchant_id": own.pk if own else 0,
         "others": [(each.pk, each.name) for each in others],
-        "nav": navigation(request),
-        "bell": _bell(request),
+        "nav": nav.value,
+        "bell": bell.value,
         "person": str(user) if is_known else "",
         "is_staff": bool(is_known and user and user.is_staff),
     }

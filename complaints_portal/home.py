@@ -15,8 +15,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from common.counting import count_words
+from common.together import together
 from common.wording import BEIJING, beijing_time
 from common.written import written
+from complaints.consultations.queries import card_of
 from complaints.models import Complaint
 from complaints.queries import Standing, points_of, standing
 from complaints.states import Status
@@ -25,7 +27,7 @@ from complaints_portal.home_forecast import rows_of
 from deadlines.forecast import Forecast, due_by_day, forecast
 from deadlines.models import Deadline
 from merchants.models import Grant, Membership
-from merchants.pages import MemberRequest, member_page
+from merchants.pages import MemberRequest, frame_of, member_page
 from merchants.visits import note_visit
 from penalties.queries import points_overview, waiting_count, windows_by_day
 from refunds.queries import Standing as RefundStanding
@@ -63,11 +65,19 @@ class Waiting:
 def home(request: MemberRequest) -> HttpResponse:
     """Show how the merchant stands, what is due within a week, what waits, and what changed since the last visit."""
     merchant_id, now, member = request.merchant.pk, request.now, request.memberships[0]
-    complaints, refunds = standing(merchant_id, now=now), refund_standing(merchant_id, now=now)
-    days = forecast(due_by_day(merchant_id, now=now), windows_by_day(merchant_id, now=now), now=now)
     since = note_visit(member, now=now)
-    mine = assigned_to(member, now=now)
-    overview = points_overview(merchant_id)
+    with together() as side:
+        side(frame_of, request)
+        theirs = side(_theirs, member, now=now)
+        refund_cases = side(refund_standing, merchant_id, now=now)
+        duties, windows = side(due_by_day, merchant_id, now=now), side(windows_by_day, merchant_id, now=now)
+        overviewed = side(points_overview, merchant_id)
+        appealable = side(waiting_count, merchant_id, now=now)
+        consultations = side(card_of, merchant_id)
+        changes = side(changes_since, since, actor=request.actor, membership_id=member.pk) if since else None
+    complaints, mine, points = theirs.value
+    refunds, overview = refund_cases.value, overviewed.value
+    days = forecast(duties.value, windows.value, now=now)
     at_stake = complaints.points_at_stake + refunds.points_at_stake
     context = {
         "headline": headline(days, now=now),
@@ -81,13 +91,21 @@ def home(request: MemberRequest) -> HttpResponse:
         "points_at_stake": f"{at_stake:,}" if at_stake else "",
         "points_overview": overview,
         "points_in_effect": f"{overview.total.in_effect:,}{'+' if overview.is_partial else ''}",
-        "waiting": waiting(complaints, refunds, days, appealable=waiting_count(merchant_id, now=now)),
+        "waiting": waiting(complaints, refunds, days, appealable=appealable.value),
         "mine": mine,
-        "changes": changes_since(since, actor=request.actor, membership_id=member.pk) if since else None,
-        "points": points_of([*complaints.next_due, *mine]),
+        "changes": changes.value if changes else None,
+        "points": points,
+        "consultations": consultations.value,
         "now": now,
     }
     return render(request, "home.html", context)
+
+
+def _theirs(member: Membership, *, now: datetime) -> tuple[Standing, list[Complaint], dict[int, int]]:
+    """Return how the merchant stands, what is assigned to the member, and the points that these complaints carry."""
+    with together() as side:
+        stands, mine = side(standing, member.merchant_id, now=now), side(assigned_to, member, now=now)
+    return stands.value, mine.value, points_of([*stands.value.next_due, *mine.value])
 
 
 def headline(found: Forecast, *, now: datetime) -> Headline:

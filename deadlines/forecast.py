@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db import connection
-
 from common.prepared import Place, Statement
+from common.together import ask
 from common.wording import BEIJING
 from deadlines.models import Deadline
 
@@ -94,9 +93,8 @@ def due_by_day(merchant_id: int, *, now: datetime) -> list[Due]:
     """
     today = now.astimezone(BEIJING).date()
     tomorrow = datetime.combine(today + timedelta(days=1), time.min, tzinfo=BEIJING)
-    with connection.cursor() as cursor:
-        BY_DAY.run(cursor, [merchant_id, now, tomorrow])
-        return [Due(kind, today + timedelta(days=number), *sums) for number, kind, *sums in cursor.fetchall()]
+    rows = ask(BY_DAY, [merchant_id, now, tomorrow])
+    return [Due(kind, today + timedelta(days=number), *sums) for number, kind, *sums in rows]
 
 
 def forecast(duties: Iterable[Due], windows: Iterable[Due] = (), *, now: datetime) -> Forecast:

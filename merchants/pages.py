@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
-from typing import Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -30,6 +30,23 @@ class MemberRequest(PageRequest):
 
     actor: Actor
     merchant: Merchant
+
+
+_frames: list[Callable[[PageRequest], Any]] = []
+
+
+def register_frame(look: Callable[[PageRequest], Any]) -> None:
+    """Say how what stands around every page is looked up; the top floor does so, which knows of everything."""
+    _frames[:] = [look]
+
+
+def frame_of(request: PageRequest) -> Any:
+    """Return what stands around a page, looked up once: by a page together with its own, or when it is shown."""
+    known = vars(request)
+    if "frame" not in known:
+        (look,) = _frames
+        known["frame"] = look(request)
+    return known["frame"]
 
 
 MemberView = Callable[Concatenate[MemberRequest, P], HttpResponseBase]

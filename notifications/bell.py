@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from common.actors import Actor, ActorKind
 from common.keyset import Page, Segment, keyset_page
 from common.prepared import Place, Statement
+from common.together import ask
 from merchants.models import Grant, Membership
 from notifications.choices import own_choice
 from notifications.liveness import still_true
@@ -46,9 +47,7 @@ def may_hear(actor: Actor | None) -> bool:
 def unread_count(member: Membership) -> int:
     """Count what a member has not read yet of the kinds that they chose, no further than one above the cap."""
     kinds = ",".join(kinds_for(member.effective_grants))
-    with connection.cursor() as cursor:
-        UNREAD.run(cursor, [member.pk, member.merchant_id, LOOK_AT, kinds])
-        (count,) = cursor.fetchone()
+    ((count,),) = ask(UNREAD, [member.pk, member.merchant_id, LOOK_AT, kinds])
     return min(int(count), CAP + 1)
 
 

@@ -7,7 +7,8 @@ class PenaltiesConfig(AppConfig):
     verbose_name = _("Penalties")
 
     def ready(self) -> None:
-        from complaints.clocks import register_clocks  # noqa: PLC0415 (models are there only now)
+        from complaints.beside import register_beside  # noqa: PLC0415 (models are there only now)
+        from complaints.clocks import register_clocks  # noqa: PLC0415
         from complaints.extending import Movable, register_movable  # noqa: PLC0415
         from complaints.reminders import Subjects, register_subjects  # noqa: PLC0415
         from complaints.reviews.record import register_teller  # noqa: PLC0415
@@ -15,9 +16,10 @@ class PenaltiesConfig(AppConfig):
         from notifications.liveness import register_check  # noqa: PLC0415
         from penalties.notices import numbers_to_appeal, still_so, windows_of  # noqa: PLC0415
         from penalties.outcomes import register as register_outcomes  # noqa: PLC0415
-        from penalties.queries import overdue_numbers, record, timeout_numbers  # noqa: PLC0415
+        from penalties.queries import overdue_numbers, record, timeout_numbers, timeout_penalties  # noqa: PLC0415
 
         register_outcomes()
+        register_beside("penalties", timeout_penalties)
         register_teller(record)
         register_clocks(Deadline.Kind.APPEAL, timeout_numbers)
         register_clocks(Deadline.Kind.APPEAL, overdue_numbers)

@@ -1,11 +1,10 @@
 """Read penalties: the list with its filters, what still can be appealed, and the points that count."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
@@ -14,9 +13,10 @@ from common.counting import CAP, count_words
 from common.keyset import Segment
 from common.policy import policy_at
 from common.prepared import Place, Statement
+from common.together import ask
 from common.wording import BEIJING
 from common.written import written, written_counts, written_sums
-from complaints.models import Complaint, HistoryLine
+from complaints.models import HistoryLine
 from complaints.queries import start_of
 from complaints.reviews.record import RECENT, Tally
 from deadlines.forecast import DAYS, Due
@@ -177,11 +177,8 @@ class PointsOverview:
 
 def points_overview(merchant_id: int) -> PointsOverview:
     """Add up, in one statement, the points that count; those of revoked penalties were given back."""
-    with connection.cursor() as cursor:
-        POINTS.run(cursor, [merchant_id])
-        rows = cursor.fetchall()
     total, programs, number = Points(), dict[int, Points](), 0
-    for program_id, name, status, sum_, looked_at in rows:
+    for program_id, name, status, sum_, looked_at in ask(POINTS, [merchant_id]):
         number += looked_at
         for points in (total, programs.setdefault(program_id, Points(name=name))):
             setattr(points, status, getattr(points, status) + sum_)
@@ -256,9 +253,9 @@ def was_revoked_by_hand(penalty: Penalty) -> bool:
     return penalty.status == Status.REVOKED and last is not None and bool(last.detail.get("by_hand"))
 
 
-def timeout_penalties(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
+def timeout_penalties(complaint_ids: Sequence[int]) -> dict[int, Penalty]:
     """Return, by complaint, the penalty for not handling it in time; each complaint has at most one."""
-    return {penalty.subject_id: penalty for penalty in _timeouts([complaint.pk for complaint in complaints])}
+    return {penalty.subject_id: penalty for penalty in _timeouts(list(complaint_ids))}
 
 
 @written

@@ -11,6 +11,7 @@ from common.actors import Actor
 from common.counting import capped_counts
 from common.keyset import Segment
 from common.policy import policy_at
+from common.together import together
 from common.written import Fixed, written, written_counts
 from complaints.models import Complaint
 from complaints.queries import at_stake, start_of
@@ -151,13 +152,11 @@ class Standing:
 
 def standing(merchant_id: int, *, now: datetime, shown: int = 1) -> Standing:
     """Look up how a merchant stands, with the refunds that are due next."""
-    counts = _standing_counts(merchant_id, now)
-    return Standing(
-        due=counts["due"],
-        overdue=counts["overdue"],
-        points_at_stake=at_stake(merchant_id, Deadline.Kind.REFUND, now=now),
-        next_due=_due_next(merchant_id, now, Fixed(shown)),
-    )
+    with together() as side:
+        counts = side(_standing_counts, merchant_id, now)
+        points = side(at_stake, merchant_id, Deadline.Kind.REFUND, now=now)
+        next_due = side(_due_next, merchant_id, now, Fixed(shown))
+    return Standing(counts.value["due"], counts.value["overdue"], points.value, next_due.value)
 
 
 @written_counts

@@ -7,11 +7,14 @@ from datetime import date, datetime, timedelta
 from django.db.models import Min, Prefetch, Q, QuerySet
 
 from common.actors import Actor
-from common.counting import capped_counts
+from common.counting import capped_counts, count_words
 from common.keyset import Segment
+from common.together import together
+from common.written import written_counts
 from complaints.consultations.permissions import visible_to
 from complaints.consultations.states import Status
 from complaints.models import Consultation, ConsultationLine
+from complaints.prevention import without_contact
 from complaints.queries import start_of
 from evidence.models import Evidence
 
@@ -64,6 +67,35 @@ def status_counts(consultations: QuerySet[Consultation]) -> dict[str, int]:
 def unanswered_of(merchant_id: int) -> QuerySet[Consultation]:
     """Return what waits for an answer."""
     return Consultation.objects.filter(merchant_id=merchant_id, status=Status.OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """How consultations stand, for the home page: how many wait for an answer, and since when the first has."""
+
+    unanswered: int
+    """No further than one above the cap."""
+    oldest: datetime | None
+    unreached: int
+    """Mini programs about which consumers reach nobody."""
+
+    @property
+    def shown(self) -> str:
+        return count_words(self.unanswered)
+
+
+def card_of(merchant_id: int) -> Card:
+    """Look up how a merchant's consultations stand."""
+    with together() as side:
+        waiting = side(_waiting, merchant_id)
+        unreached = side(without_contact, merchant_id)
+    unanswered = waiting.value["unanswered"]
+    return Card(unanswered, oldest_waiting(merchant_id) if unanswered else None, unreached.value)
+
+
+@written_counts
+def _waiting(merchant_id: int) -> dict[str, QuerySet[Consultation]]:
+    return {"unanswered": unanswered_of(merchant_id)}
 
 
 def oldest_waiting(merchant_id: int) -> datetime | None:

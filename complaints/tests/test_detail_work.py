@@ -507,5 +507,5 @@ def test_a_page_with_everything_takes_no_more_queries(shop, complaint, django_as
             client.post(page_of(complaint, "note"), {"text": f"Note {number}"})
         for form in ("handling", "message", "note"):
             client.post(page_of(complaint, "draft"), {"form": form, "note": "x", "text": "x", "pictures": picture()})
-        with django_assert_max_num_queries(23):
+        with django_assert_max_num_queries(7):
             client.get(page_of(complaint))

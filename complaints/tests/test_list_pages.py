@@ -87,7 +87,8 @@ def test_the_list_takes_as_many_queries_for_a_full_page_as_for_one_row(shop, li,
         client.get(LIST)
 
 
-QUERIES = 14
+QUERIES = 5
+"""The session, the person, their merchants, the list with all around it, and what stands beside its rows."""
 
 
 def test_rows_remember_the_list_from_which_they_are_opened(shop):

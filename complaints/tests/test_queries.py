@@ -14,6 +14,7 @@ from complaints.queries import (
     Wanted,
     all_segments,
     case_of,
+    lay_all_beside,
     narrowed,
     points_of,
     queue,
@@ -238,8 +239,9 @@ def test_a_case_comes_with_all_that_its_page_shows(django_assert_num_queries):
         pictures = [make_picture(merchant) for _each in range(number)]
         leave_message(case.pk, text, evidence=pictures, actor=wang, now=NOON)
     handle_at("2026-03-10T13:00+08:00", case, "shipped")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(3):
         (found,) = case_of(wang, case.complaint_no)
+        lay_all_beside(found)
         shown = told(found)
     assert shown == told(with_everything(wang).get(pk=case.pk))
     assert [text for text, _pictures in shown[0]] == ["Here it is.", "Sent again.", "Sent."]

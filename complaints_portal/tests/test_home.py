@@ -328,7 +328,7 @@ def test_the_home_page_takes_as_many_queries_for_much_as_for_one_of_each(django_
             leave_message(complaint.pk, "Well?", actor=consumer_actor(complaint), now=now)
             case_at(f"2026-03-05T12:{minute:02d}+08:00", program=shop.program)
             penalty_issued(f"2026-03-08T12:{minute:02d}+08:00", program=shop.program)
-        with browser(shop.administrator, NOON) as client, django_assert_max_num_queries(26) as queries:
+        with browser(shop.administrator, NOON) as client, django_assert_max_num_queries(6) as queries:
             page = client.get("/")
         assert f"{shown} complaint" in text_of(page)
         counts.append(len(queries))

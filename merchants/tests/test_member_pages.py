@@ -90,11 +90,11 @@ def test_a_longer_list_asks_no_more_questions(tea, django_assert_num_queries):
     grow(1)
     with browser(wang, NOW) as client:
         client.get(LIST)
-        # session, person, merchants, invitations, requests, two of members, pending, refunds due
-        with django_assert_num_queries(9):
+        # session, person, merchants, invitations, requests, two of members, what waits
+        with django_assert_num_queries(8):
             client.get(LIST)
         grow(8)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(8):
             client.get(LIST)
 
 
@@ -359,7 +359,7 @@ def test_the_history_has_every_change_the_newest_first_in_pages(tea, django_asse
         for number in range(25):
             invited(merchant, wang, email=f"li{number:02}@example.com")
         assert MemberLine.objects.count() == 25
-        with django_assert_num_queries(6):  # session, person, merchants, lines, pending, refunds due
+        with django_assert_num_queries(5):  # session, person, merchants, lines, what waits
             first = client.get("/members/history/")
         text = text_of(first)
         assert text.index("li24@example.com") < text.index("li05@example.com")

@@ -7,24 +7,17 @@ from django import template
 
 from complaints.models import Complaint
 from penalties.models import Penalty
-from penalties.queries import case_of, overdue_penalties, timeout_penalties
+from penalties.queries import case_of, overdue_penalties
 from penalties.states import Status
 from refunds.models import RefundCase
 
 register = template.Library()
 
 
-@register.simple_tag
-def penalties_of(complaints: Iterable[Complaint]) -> dict[int, Penalty]:
-    """The penalties of all complaints of a page, in one query: {% penalties_of page.rows as penalties %}."""
-    return timeout_penalties(complaints)
-
-
 @register.inclusion_tag("penalties/_panel.html", takes_context=True)
 def penalty_panel(context: template.Context, complaint: Complaint) -> dict[str, Any]:
     """The penalty for not handling a complaint in time, and how things stand with appealing it; nothing without one."""
-    penalty = timeout_penalties([complaint]).get(complaint.pk)
-    return {"penalty": penalty, "actor": context["actor"], "now": context["now"]}
+    return {"penalty": context["penalties"].get(complaint.pk), "actor": context["actor"], "now": context["now"]}
 
 
 @register.simple_tag
