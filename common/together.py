@@ -16,6 +16,7 @@ The parts of such a statement are laid below each other. So their columns are te
 the types that the database named when it was asked for each part's columns, once.
 """
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.utils import CursorWrapper
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # no stubs for two names
 from psycopg2.extensions import string_types  # type: ignore[import-untyped]  # no stubs for one mapping
@@ -90,7 +91,7 @@ def together() -> Iterator[Together]:
     side = Together()
     yield side
     part = _current.get()
-    if part:
+    if part and part.may_wait():
         part.wait_for_parts(side.asked)
     else:
         _Turns().take(side.asked)
@@ -109,11 +110,21 @@ class _Part:
         self.waits_for = 0
         """So many parts that run for this one are not done yet."""
         self.rows: list[Row] = []
-        self.fiber = greenlet(self._run, turns.hub)
-        self.fiber.gr_context = copy_context()  # the language, and what each line of the log tells
-        self.fiber.gr_context.run(_current.set, self)
+        self.fiber: greenlet | None = None
 
-    def _run(self) -> None:
+    def go_on(self) -> None:
+        """Begin, or go on with the rows that it waited for, until it asks again or is done."""
+        if self.fiber:
+            self.fiber.switch()
+            return
+        self.fiber = _fibers.idle.pop() if _fibers.idle else greenlet(_serve)
+        self.fiber.parent = self.turns.hub
+        self.fiber.gr_context = context = copy_context()  # the language, and what each line of the log tells
+        context.run(_current.set, self)
+        self.fiber.switch(self)
+
+    def run(self) -> None:
+        """Look, and let the part for which it looks go on when all of its parts are done."""
         self.found.look()
         if self.for_whom:
             self.for_whom.waits_for -= 1
@@ -122,7 +133,7 @@ class _Part:
 
     def may_wait(self) -> bool:
         """Say whether others may ask meanwhile: not while this part is in a transaction of its own."""
-        return _depth() == self.turns.depth
+        return self.turns.depth_now() == self.turns.depth
 
     def wait_for(self, statement: Statement, values: tuple[Any, ...]) -> list[Row]:
         self.turns.asking.append((self, (statement, values)))
@@ -131,7 +142,7 @@ class _Part:
 
     def wait_for_parts(self, asked: Sequence[Found[Any]]) -> None:
         self.waits_for = len(asked)
-        self.turns.ready.extend(_Part(self.turns, found, self) for found in asked)
+        self.turns.ready.extend([_Part(self.turns, found, self) for found in asked])
         if asked:
             self.turns.hub.switch()
 
@@ -139,24 +150,50 @@ class _Part:
 _current: ContextVar[_Part | None] = ContextVar("part of a page", default=None)
 
 
+class _Fibers(threading.local):
+    """Fibers of this thread that have nothing to do. To make one anew costs more than what most parts do in it."""
+
+    def __init__(self) -> None:
+        self.idle: list[greenlet] = []
+
+
+_fibers = _Fibers()
+
+
+def _serve(part: _Part) -> None:
+    """Run one part after the other: what a fiber does."""
+    while True:
+        part.run()
+        hub, fiber = part.turns.hub, getcurrent()
+        del part  # nothing of a page is kept until the next one
+        fiber.gr_context = None
+        _fibers.idle.append(fiber)
+        part = hub.switch()
+
+
 class _Turns:
     """Lets parts run in turns, and asks for what they wait for."""
 
     def __init__(self) -> None:
         self.hub = getcurrent()
-        self.depth = _depth()
+        self.connection = connections[DEFAULT_DB_ALIAS]
+        self.depth = self.depth_now()
         self.ready: deque[_Part] = deque()
         self.asking: list[tuple[_Part, Question]] = []
 
+    def depth_now(self) -> int:
+        """Return in how many transactions and parts of one this thread's connection is."""
+        return len(self.connection.savepoint_ids) + self.connection.in_atomic_block
+
     def take(self, asked: Sequence[Found[Any]]) -> None:
-        self.ready.extend(_Part(self, found) for found in asked)
+        self.ready.extend([_Part(self, found) for found in asked])
         while self.ready:
-            self.ready.popleft().fiber.switch()
+            self.ready.popleft().go_on()
             if self.asking and not self.ready:
                 self._answer()
 
     def _answer(self) -> None:
-        answers = _rows_of(list(dict.fromkeys(question for _part, question in self.asking)))
+        answers = _rows_of(list(dict.fromkeys([question for _part, question in self.asking])))
         for part, question in self.asking:
             part.rows = answers[question]
             self.ready.append(part)
@@ -166,11 +203,6 @@ class _Turns:
 def _may_merge(statement: Statement) -> bool:
     """Say whether a statement can be asked with others: all would be planned anew each time because one is."""
     return statement.keeps_plan is True or not settings.PREPARE_STATEMENTS
-
-
-def _depth() -> int:
-    """Return in how many transactions and parts of one this thread's connection is."""
-    return len(connection.savepoint_ids) + connection.in_atomic_block
 
 
 def _alone(statement: Statement, values: Sequence[Any]) -> list[Row]:
@@ -196,6 +228,9 @@ class _Merged:
 
     def __init__(self, questions: list[Question]) -> None:
         self.readers = [_columns_of(statement, values) for statement, values in questions]
+        self.shapes = [
+            (len(readers), [(column, read) for column, read in enumerate(readers) if read]) for readers in self.readers
+        ]
         width = max(map(len, self.readers))
         parts: list[str] = []
         parameters: list[Any] = []
@@ -215,11 +250,12 @@ class _Merged:
     def read(self, cursor: CursorWrapper) -> list[list[Row]]:
         """Return the rows of each question, their columns turned from text into values."""
         found: list[list[Row]] = [[] for _columns in self.readers]
+        own = cursor.cursor
         for number, *texts in cursor.fetchall():
-            for column, read in enumerate(self.readers[number]):
-                if read:
-                    texts[column] = read(texts[column], cursor.cursor)
-            found[number].append(tuple(texts[: len(self.readers[number])]))
+            width, readers = self.shapes[number]
+            for column, read in readers:
+                texts[column] = read(texts[column], own)
+            found[number].append(tuple(texts[:width]))
         return found
 
 

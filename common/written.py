@@ -14,10 +14,10 @@ nor ordered, nor gone through, so that no statement is kept that was composed fo
 import dataclasses
 import inspect
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import wraps
+from functools import cache, wraps
 from itertools import count
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -35,6 +35,10 @@ MOST_SHAPES = 200
 """So many statements of one function are kept."""
 MOST_VALUES = 100
 """A statement with more values is composed anew, as it would be without: a page has no such, and they would be many."""
+
+
+PLAIN = frozenset((int, str, Decimal, date, datetime))
+"""Most values are of these types themselves."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -203,6 +207,9 @@ def _taken_apart(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Hashab
 
 def _shape(value: Any, values: list[Any]) -> Hashable:
     kind: Any = value.__class__  # of what a lazy object holds
+    if kind in PLAIN:
+        values.append(value)
+        return cast("Hashable", kind)
     if _is_part_of_shape(value):
         return cast("Hashable", value)
     if kind in (list, tuple):
@@ -211,11 +218,16 @@ def _shape(value: Any, values: list[Any]) -> Hashable:
         values += value
         return kind, len(value), frozenset(map(type, value))
     if dataclasses.is_dataclass(kind):
-        return kind, *[_shape(getattr(value, each.name), values) for each in dataclasses.fields(kind)]
+        return kind, *[_shape(getattr(value, name), values) for name in _fields(value.__class__)]
     if not _is_value(value):
         raise TypeError(f"{kind.__name__} cannot be put into a written statement.")
     values.append(value)
     return cast("Hashable", kind)
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple([each.name for each in dataclasses.fields(kind)])
 
 
 def _is_part_of_shape(value: Any) -> bool:
@@ -241,6 +253,6 @@ def _stand_in(value: Any, numbers: Iterator[int]) -> Any:
         places = [next(numbers) for _each in value]
         return Given(places[0], len(places)) if places else kind()
     if dataclasses.is_dataclass(kind):
-        parts = {each.name: _stand_in(getattr(value, each.name), numbers) for each in dataclasses.fields(kind)}
+        parts = {name: _stand_in(getattr(value, name), numbers) for name in _fields(value.__class__)}
         return value.__class__(**parts)
     return Given(next(numbers))

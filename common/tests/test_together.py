@@ -180,6 +180,7 @@ def test_a_part_in_a_transaction_of_its_own_is_not_left_alone_in_it() -> None:
         with transaction.atomic():
             order.append("begins")
             ask(NUMBERS, [1])
+            run_all(lambda: ask(NUMBERS, [1]), lambda: order.append(f"{len(ask(NUMBERS, [3]))} are there"))
             order.append("ends")
 
     def reads() -> None:
@@ -189,7 +190,7 @@ def test_a_part_in_a_transaction_of_its_own_is_not_left_alone_in_it() -> None:
     with together() as side:
         side(writes)
         side(reads)
-    assert order == ["begins", "ends", "reads"]
+    assert order == ["begins", "3 are there", "ends", "reads"]
 
 
 spoken: ContextVar[str] = ContextVar("spoken", default="nothing")
