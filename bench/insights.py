@@ -211,7 +211,7 @@ def visitor() -> Any:
     user = User.objects.create_user("bench", password="bench-2026-portal")
     Membership.objects.create(merchant_id=1, user=user, grants=[Grant.VIEW])
     client = Client()
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, backend="merchants.backends.PeopleBackend")
     return client
 
 

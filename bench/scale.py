@@ -38,7 +38,7 @@ GROWTH = 1.5
 PAGE = 500
 PARTS = 100_000
 """So many due complaints are made at once."""
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "merchants.backends.PeopleBackend"
 PASSWORD = "bench-2026-portal"
 SHOWN = 2000
 """Characters of a statement."""

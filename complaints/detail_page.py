@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import render
-from django.urls import reverse
 
 from common.actors import Actor
+from common.addresses import address
 from common.together import together
 from complaints.beside import look_beside
 from complaints.clocks import clocks_by_complaint
@@ -129,7 +129,7 @@ def detail_page(request: MemberRequest, complaint_no: str, answer: Answer | None
         "replies": known.replies,
         "ways": _ways(forms.handling, known.refusals),
         "pays_from_fund": not known.refusals[Method.FUND_REFUND],
-        "plan_next": quote(reverse("complaints:detail", args=[complaint_no]), safe=""),
+        "plan_next": quote(address("complaints:detail", complaint_no), safe=""),
         "handling_form": forms.handling,
         "message_form": forms.message,
         "note_form": forms.note,
@@ -198,14 +198,14 @@ def _way_through(neighbours: Neighbours) -> dict[str, Any]:
         where["from"] = neighbours.query
     ending = f"?{where.urlencode()}" if neighbours.query else ""
 
-    def address(complaint: Complaint | None) -> str:
-        return reverse("complaints:detail", args=[complaint.complaint_no]) + ending if complaint else ""
+    def page_of(complaint: Complaint | None) -> str:
+        return address("complaints:detail", complaint.complaint_no) + ending if complaint else ""
 
     return {
         "has_previous": neighbours.previous is not None,
         "has_next": neighbours.next is not None,
-        "previous_url": address(neighbours.previous),
-        "next_url": address(neighbours.next),
+        "previous_url": page_of(neighbours.previous),
+        "next_url": page_of(neighbours.next),
         "list_query": f"?{neighbours.query}" if neighbours.query else "",
         "ending": ending,
     }

@@ -10,11 +10,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy, ngettext
 
 from common.actors import Actor
+from common.addresses import address
 from common.counting import CAP, count_words
 from common.together import together
 from common.wording import BEIJING
@@ -120,7 +120,7 @@ def _new_complaints(since: datetime, actor: Actor) -> Iterable[Change]:
         yield Change(
             at=last_at,
             words=words % {"number": count_words(number)},
-            url=f"{reverse('complaints:list')}?status=all&filed_from={_day(since)}",
+            url=f"{address('complaints:list')}?status=all&filed_from={_day(since)}",
             icon="complaint",
             tone="accent",
         )
@@ -146,7 +146,7 @@ def _penalties(since: datetime, actor: Actor) -> Iterable[Change]:
         yield Change(
             at=issued.last_at,
             words=words % {"number": count_words(issued.number), "points": points},
-            url=f"{reverse('penalties:list')}?issued_from={_day(since)}",
+            url=f"{address('penalties:list')}?issued_from={_day(since)}",
             icon="violation",
             tone="danger",
         )
@@ -167,7 +167,7 @@ def _assignments(since: datetime, actor: Actor, membership_id: int) -> Iterable[
         yield Change(
             at=latest["at"],
             words=words % {"name": name, "number": len(lines)},
-            url=reverse("complaints:detail", args=[no]) if is_one else f"{reverse('complaints:list')}?assignee=me",
+            url=address("complaints:detail", no) if is_one else f"{address('complaints:list')}?assignee=me",
             icon="user",
             tone="accent",
             about=latest["complaint__dispute_type"] if is_one else "",
@@ -207,10 +207,10 @@ def _of_events(alike: list[Event], titles: Mapping[str, str]) -> Change:
         words = _several_messages(event, number)
     no = str(event.payload.get("complaint_no", ""))
     if noun == "appeal":
-        url = reverse("appeals:detail", args=[event.subject_id])
+        url = address("appeals:detail", event.subject_id)
         about = str(event.payload.get("penalty_no", ""))
     else:
-        url, about = reverse("complaints:detail", args=[no]), titles.get(no, "")
+        url, about = address("complaints:detail", no), titles.get(no, "")
     return Change(at=event.at, words=words, url=url, icon=icon, tone=tone, about=about)
 
 

@@ -1,16 +1,16 @@
 """What every page is given: the navigation, who is signed in, and the merchants for whom they work."""
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from common.actors import ActorKind
+from common.addresses import address
 from common.counting import count_words
 from common.together import together
 from common.written import written_counts
@@ -57,12 +57,6 @@ def _bell(request: PageRequest) -> dict[str, Any] | None:
         return None
     unread, url = unread_count(request.memberships[0]), address("notices:list")
     return {"url": url, "unread": bell_words(unread) if unread else "", "is_current": request.path == url}
-
-
-@lru_cache(maxsize=100)
-def address(name: str) -> str:
-    """Return the address of a page by its name, looked up once."""
-    return reverse(name)
 
 
 def memberships(request: PageRequest) -> list[Any]:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from django.urls import reverse
 from django.utils.translation import ngettext
 
+from common.addresses import address
 from deadlines.forecast import Day, Due, Forecast
 from deadlines.models import Deadline
 
@@ -59,10 +59,10 @@ def _appeal(number: int) -> str:
 
 
 KINDS: dict[str, tuple[Callable[[int], str], Callable[[date], str]]] = {
-    Deadline.Kind.HANDLE: (_handle, lambda day: f"{reverse('complaints:list')}?due={day}"),
-    Deadline.Kind.REFUND: (_refund, lambda _day: reverse("refunds:list")),
-    Deadline.Kind.SUPPLEMENT: (_supplement, lambda _day: f"{reverse('appeals:list')}?status=more_wanted"),
-    Deadline.Kind.APPEAL: (_appeal, lambda _day: f"{reverse('penalties:list')}?window=open"),
+    Deadline.Kind.HANDLE: (_handle, lambda day: f"{address('complaints:list')}?due={day}"),
+    Deadline.Kind.REFUND: (_refund, lambda _day: address("refunds:list")),
+    Deadline.Kind.SUPPLEMENT: (_supplement, lambda _day: f"{address('appeals:list')}?status=more_wanted"),
+    Deadline.Kind.APPEAL: (_appeal, lambda _day: f"{address('penalties:list')}?window=open"),
 }
 """What each kind is called, and the list that shows it: narrowed to the day where the list can be."""
 

@@ -112,6 +112,8 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "complaints_portal.context.page",
             ],
+            "builtins": ["common.templatetags.quick"],
+            "libraries": {"i18n": "common.templatetags.quick"},
         },
     },
 ]
@@ -151,7 +153,7 @@ CELERY_TIMEZONE = "UTC"
 AUTH_USER_MODEL = "merchants.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "merchants.backends.PeopleBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

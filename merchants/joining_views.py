@@ -24,7 +24,7 @@ from merchants.models import Invitation, User
 from merchants.wording import may_words
 
 TOKEN_KEY = "invitation"  # noqa: S105 (where the session keeps it)
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "merchants.backends.PeopleBackend"
 
 
 @require_safe

@@ -72,7 +72,7 @@ def portal(*, workers: int = 2, threads: int = 4) -> Iterator[str]:
 def signed_in(user: User) -> str:
     """Sign somebody in, and return the cookie."""
     client = Client()
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, backend="merchants.backends.PeopleBackend")
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 

@@ -56,19 +56,27 @@ def _copy_complaints(first: Complaint, number: int, apart: timedelta) -> None:
 
 
 def _copy(model: type[models.Model], about: str, given: dict[str, Any], **changed: str) -> None:
-    """Give each copy of the complaint the row that the first one has in this table."""
-    source = f"""{model._meta.db_table} AS r JOIN complaints_complaint AS c ON c.mini_program_id = %(program)s
-        AND c.id > %(template)s WHERE r.{about} = %(template)s AND {OF_A_COMPLAINT[model]}"""
-    _insert(model, changed, source, given)
+    """Give each copy of the complaint the row that the first one has in this table.
+
+    That row is looked for once: the database knows nothing yet of so many copies, and would look again for each.
+    """
+    row = f"""WITH r AS MATERIALIZED (
+        SELECT r.* FROM {model._meta.db_table} AS r WHERE r.{about} = %(template)s AND {OF_A_COMPLAINT[model]}
+    )"""
+    copies = "r, complaints_complaint AS c WHERE c.mini_program_id = %(program)s AND c.id > %(template)s"
+    _insert(model, changed, copies, given, row)
 
 
-def _insert(model: type[models.Model], changed: dict[str, str], source: str, given: dict[str, Any]) -> None:
+def _insert(
+    model: type[models.Model], changed: dict[str, str], source: str, given: dict[str, Any], first: str = ""
+) -> None:
     columns = [str(field.column) for field in model._meta.concrete_fields if not field.primary_key]
     columns = [column for column in columns if column != "transaction"]
     values = [changed.get(column, f"r.{column}") for column in columns]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {source}", given
+            f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) {first} SELECT {', '.join(values)} FROM {source}",
+            given,
         )
 
 

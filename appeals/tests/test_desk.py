@@ -39,7 +39,7 @@ def member_of(group, name):
 
 def signed_in(user):
     client = Client(headers={"accept-language": "en"})
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, backend="merchants.backends.PeopleBackend")
     return client
 
 

@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from common.addresses import address
 from common.templatetags.ui import badge, button, clock, escaped, icon, money, tag
 from common.wording import initials
 from complaints.filters import ALL, FilterForm, Option
@@ -28,9 +29,7 @@ register = template.Library()
 @register.filter
 def as_pictures(evidence: Iterable[Evidence]) -> list[KeptPicture]:
     """Evidence as the components show pictures: with the address that asks again who may see it."""
-    return [
-        KeptPicture(id=each.token, url=reverse("evidence:show", args=[each.token]), alt=each.name) for each in evidence
-    ]
+    return [KeptPicture(id=each.token, url=address("evidence:show", each.token), alt=each.name) for each in evidence]
 
 
 @register.filter
@@ -226,7 +225,7 @@ class Whose:
     def __init__(self, context: template.Context) -> None:
         self.user_id = getattr(context.get("user"), "pk", None)
         self.may_handle = bool(context.get("may_handle"))
-        self.assign = reverse("complaints:assign")
+        self.assign = address("complaints:assign")
         self.taken = _("Assigned to %(person)s; assign to somebody else")
         self.free = escaped(_("Assigned to nobody; assign"))
         self.nobody = (

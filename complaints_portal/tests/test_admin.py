@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def superuser(client):
     user = make_user("root", is_staff=True, is_superuser=True)
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, backend="merchants.backends.PeopleBackend")
     return user
 
 
@@ -145,14 +145,14 @@ def test_a_login_never_leads_to_another_site(client, superuser):
 
 def test_a_member_is_refused_and_not_sent_around_in_circles(client):
     client.force_login(
-        make_member(make_merchant(), Grant.VIEW), backend="allauth.account.auth_backends.AuthenticationBackend"
+        make_member(make_merchant(), Grant.VIEW), backend="merchants.backends.PeopleBackend"
     )
     assert client.get(reverse("admin:index"), follow=True).status_code == 403
 
 
 def test_staff_without_rights_see_no_records(client, cases):
     staff = make_user(is_staff=True)
-    client.force_login(staff, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(staff, backend="merchants.backends.PeopleBackend")
     assert client.get(reverse("admin:index")).status_code == 200
     assert client.get(page(Complaint)).status_code == 403
     assert client.get(page(User)).status_code == 403

@@ -8,7 +8,7 @@ from deadlines.models import AlarmLetter, SweepAlarm
 from deadlines.tests.ops import make_ops
 
 pytestmark = pytest.mark.django_db
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "merchants.backends.PeopleBackend"
 NOON = moment("2026-03-10T12:00+08:00")
 
 

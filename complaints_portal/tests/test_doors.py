@@ -56,7 +56,7 @@ from refunds.tests.making import case_at, fund_at, refund_at
 
 FILED = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 SIGN_IN = ("/accounts/login/?next=", "/admin/login/?next=")
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "merchants.backends.PeopleBackend"
 REFUND = {"method": "other_refund", "refund_amount": "128.00", "refund_reference": "R-1"}
 ROBOT = {"name": "New", "product": "feishu", "url": "https://open.feishu.cn/x", "kinds": ["penalty"], "language": "en"}
 BODIES: dict[str, dict[str, Any]] = {

@@ -258,7 +258,7 @@ def client():
 @pytest.fixture
 def operator(client):
     user = make_user("ops", is_staff=True, is_superuser=True)
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, backend="merchants.backends.PeopleBackend")
     return user
 
 
@@ -314,7 +314,7 @@ def in_group(client, name: str):
     seed()
     staff = make_user(f"one of {name}", is_staff=True)
     staff.groups.add(Group.objects.get(name=name))
-    client.force_login(staff, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(staff, backend="merchants.backends.PeopleBackend")
     return staff
 
 
@@ -349,7 +349,7 @@ def test_who_is_in_another_group_sees_the_calendar_and_takes_no_year_in(client, 
 
 def test_staff_in_no_group_cannot_take_a_year_in(client):
     staff = make_user("nobody", is_staff=True)
-    client.force_login(staff, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(staff, backend="merchants.backends.PeopleBackend")
     assert upload(client).status_code == 403
     assert published_through() == date(2026, 12, 31)
 

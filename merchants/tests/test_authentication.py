@@ -103,6 +103,6 @@ def test_without_a_key_the_api_says_how_to_sign_in(header):
 
 
 def test_a_session_of_the_pages_does_not_open_the_api(client, admin_user):
-    client.force_login(admin_user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(admin_user, backend="merchants.backends.PeopleBackend")
 
     assert client.get(COMPLAINTS).status_code == 401

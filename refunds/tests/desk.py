@@ -34,7 +34,7 @@ def member_of(group: str, name: str) -> User:
 
 def signed_in(user: User) -> Client:
     client = Client(headers={"accept-language": "en"})
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, backend="merchants.backends.PeopleBackend")
     return client
 
 
