@@ -73,11 +73,9 @@ def _insert(
     columns = [str(field.column) for field in model._meta.concrete_fields if not field.primary_key]
     columns = [column for column in columns if column != "transaction"]
     values = [changed.get(column, f"r.{column}") for column in columns]
+    selected = f"{first} SELECT {', '.join(values)} FROM {source}"
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) {first} SELECT {', '.join(values)} FROM {source}",
-            given,
-        )
+        cursor.execute(f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) {selected}", given)
 
 
 def counts() -> dict[str, int]:
