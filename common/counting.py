@@ -1,6 +1,6 @@
 """Counts for people, who read “1,000+” as well as a number; counting 100,000 rows would cost more than their page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -17,7 +17,13 @@ def capped_count(rows: "QuerySet[Any]") -> int:
 
 def capped_counts(querysets: "Mapping[str, QuerySet[Any]]") -> dict[str, int]:
     """Count the rows of several querysets in one statement, each no further than one above `CAP`."""
-    return run_counts(querysets, *capped_statement(querysets))
+    sql, parameters = capped_statement(querysets)
+    counts = dict.fromkeys(querysets, 0)
+    if sql:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            counts.update(cursor.fetchall())
+    return counts
 
 
 def capped_statement(querysets: "Mapping[str, QuerySet[Any]]") -> tuple[str, list[Any]]:
@@ -32,16 +38,6 @@ def capped_statement(querysets: "Mapping[str, QuerySet[Any]]") -> tuple[str, lis
         parts.append(f"SELECT %s, count(*) FROM ({sql}) AS counted")  # noqa: S608 (the ORM wrote it)
         parameters += [name, *values]
     return " UNION ALL ".join(parts), parameters
-
-
-def run_counts(names: Iterable[str], sql: str, parameters: Sequence[Any]) -> dict[str, int]:
-    """Run such a statement; what it does not count is 0."""
-    counts = dict.fromkeys(names, 0)
-    if sql:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            counts.update(cursor.fetchall())
-    return counts
 
 
 def count_words(count: int) -> str:

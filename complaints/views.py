@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.text import capfirst
@@ -11,13 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from common.actors import Actor
 from common.counting import count_words
 from common.keyset import BadCursor, Page, Segment, keyset_page
 from common.together import together
 from complaints.beside import look_beside
 from complaints.clocks import clocks_by_complaint
 from complaints.filters import ALL, VIEW, FilterForm, opened
-from complaints.models import SavedView
+from complaints.models import Complaint, SavedView
 from complaints.permissions import may, visible_to
 from complaints.queries import (
     Wanted,
@@ -119,23 +121,29 @@ def _look_for(found: Listed, request: MemberRequest) -> None:
     if not found.form.is_valid():
         return
     found.wanted, found.statuses = found.form.wanted(), found.form.statuses()
+    wanted, visible = found.wanted, visible_to(request.actor)
+    complaints = narrowed(visible, wanted, now=request.now) if wanted else None
     with together() as side:
-        counts = side(_counts, found.wanted, request)
-        side(_turn_to, found, request)
+        counts = side(_counts, complaints, wanted, request.actor)
+        side(_turn_to, _parts(complaints, found, request.actor), found, request)
     found.counts = counts.value
 
 
-def _counts(wanted: Wanted, request: MemberRequest) -> dict[str, int]:
-    if not wanted:
-        return all_status_counts(request.actor)
-    visible = visible_to(request.actor)
-    may_count = not wanted.is_in_no_index and (not wanted.search or is_counted(visible, wanted.search))
-    return status_counts(narrowed(visible, wanted, now=request.now)) if may_count else {}
+def _counts(complaints: QuerySet[Complaint] | None, wanted: Wanted, actor: Actor) -> dict[str, int]:
+    if complaints is None:
+        return all_status_counts(actor)
+    may_count = not wanted.is_in_no_index and (not wanted.search or is_counted(visible_to(actor), wanted.search))
+    return status_counts(complaints) if may_count else {}
 
 
-def _turn_to(found: Listed, request: MemberRequest) -> None:
+def _parts(complaints: QuerySet[Complaint] | None, found: Listed, actor: Actor) -> list[Segment[Any]]:
+    if complaints is None:
+        return all_segments(actor, found.statuses)
+    return queue(complaints, [each for each in found.statuses if each != Status.PENDING or not found.wanted.is_handled])
+
+
+def _turn_to(parts: list[Segment[Any]], found: Listed, request: MemberRequest) -> None:
     """Look up the page that is asked for, and what is shown beside its complaints."""
-    parts = _parts(found.wanted, found.statuses, request)
     try:
         found.page = keyset_page(parts, cursor=request.GET.get("cursor", ""))
     except BadCursor as refusal:
@@ -145,13 +153,6 @@ def _turn_to(found: Listed, request: MemberRequest) -> None:
     with together() as side:
         clocks, beside = side(clocks_by_complaint, numbers), look_beside(side, numbers)
     found.clocks, found.beside = clocks.value, {name: each.value for name, each in beside.items()}
-
-
-def _parts(wanted: Wanted, statuses: Collection[str], request: MemberRequest) -> list[Segment[Any]]:
-    if not wanted:
-        return all_segments(request.actor, statuses)
-    complaints = narrowed(visible_to(request.actor), wanted, now=request.now)
-    return queue(complaints, [each for each in statuses if each != Status.PENDING or not wanted.is_handled])
 
 
 def _tabs(form: FilterForm, chosen: Collection[str], counts: dict[str, int], view: str) -> list[dict[str, Any]]:

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import connection
 from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
 from freezegun import freeze_time
 
 from complaints.models import Complaint, InternalLine, SavedView
@@ -89,6 +91,18 @@ def test_the_list_takes_as_many_queries_for_a_full_page_as_for_one_row(shop, li,
 
 QUERIES = 5
 """The session, the person, their merchants, the list with all around it, and what stands beside its rows."""
+
+
+@pytest.mark.parametrize("query", ["?q=tea", "?q=茶叶", "?dispute_type=not", "?due=24", "?status=all&assignee=me"])
+def test_a_narrowed_list_asks_for_nothing_twice(shop, query):
+    shop.files(FRIDAY)
+    with browser(shop.administrator, TUESDAY) as client:
+        client.get(LIST + query)
+        with CaptureQueriesContext(connection) as queries:
+            client.get(LIST + query)
+    asked = [each["sql"] for each in queries if "SAVEPOINT" not in each["sql"]]
+    assert len(asked) >= QUERIES
+    assert sorted(set(asked)) == sorted(asked)
 
 
 def test_rows_remember_the_list_from_which_they_are_opened(shop):

@@ -144,9 +144,7 @@ def test_a_login_never_leads_to_another_site(client, superuser):
 
 
 def test_a_member_is_refused_and_not_sent_around_in_circles(client):
-    client.force_login(
-        make_member(make_merchant(), Grant.VIEW), backend="merchants.backends.PeopleBackend"
-    )
+    client.force_login(make_member(make_merchant(), Grant.VIEW), backend="merchants.backends.PeopleBackend")
     assert client.get(reverse("admin:index"), follow=True).status_code == 403
 
 
