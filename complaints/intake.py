@@ -1,6 +1,7 @@
 """File complaints, one or many: the same verb for the API, the bulk API and the import."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -85,7 +86,8 @@ def file_complaint(
 ) -> Filed:
     """File one complaint and start its clock. Raises the `PortalError` that `file_complaints` would return."""
     require(actor, "file")
-    with transaction.atomic(savepoint=False):
+    is_one_statement = filing.handled is None and not pictures  # and needs no transaction around it
+    with nullcontext() if is_one_statement else transaction.atomic(savepoint=False):
         if filing.handled is None:
             outcome = _file_one(filing, platform_id=platform_id, actor=actor, now=now)
         else:
