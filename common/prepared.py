@@ -52,9 +52,13 @@ class Place:
 
 
 class Statement:
-    """A statement with places for values: `%s` for each parameter, a constant or the `Place` of a value."""
+    """A statement with places for values: `%s` for each parameter, a constant or the `Place` of a value.
 
-    def __init__(self, sql: str, parameters: Sequence[Any]) -> None:
+    One that is `planned_each_time` is never prepared: the database would keep the plan for a merchant of middling size,
+    who has fewer rows than are wanted of the largest, and read all that the largest has.
+    """
+
+    def __init__(self, sql: str, parameters: Sequence[Any], *, planned_each_time: bool = False) -> None:
         self.sql = sql
         self.parameters = list(parameters)
         self.sent = list(dict.fromkeys(each.number for each in self.parameters if type(each) is Place))
@@ -62,12 +66,13 @@ class Statement:
         self.name = f"portal_{self.number}"
         places = ", ".join(["%s"] * len(self.sent))
         self.execute = f"EXECUTE {self.name} ({places})" if places else f"EXECUTE {self.name}"
-        self.keeps_plan: bool | None = None
+        self.planned_each_time = planned_each_time
+        self.keeps_plan: bool | None = False if planned_each_time else None
         """Whether one plan serves for all values, or each time there is a new one; None until the database has said."""
 
     def with_values(self, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
         """Return what is to be sent so that the statement runs with these values on this thread's connection."""
-        if settings.PREPARE_STATEMENTS and self._is_prepared(values):
+        if settings.PREPARE_STATEMENTS and not self.planned_each_time and self._is_prepared(values):
             return self.execute, tuple([values[number] for number in self.sent])
         return self.plain(values)
 

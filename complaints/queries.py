@@ -39,6 +39,7 @@ LATEST_TYPES = Statement(
         ) AS latest GROUP BY dispute_type ORDER BY count(*) DESC, dispute_type LIMIT {SHOWN_TYPES}
     """,  # noqa: S608 (two numbers of this file)
     [Place(0)],
+    planned_each_time=True,
 )
 MOST_TYPES = 200
 """Of a merchant with more dispute types, consumers wrote their own; then complaints are read, and not their types."""

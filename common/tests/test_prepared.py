@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 from structlog.testing import capture_logs
 
-from common.prepared import PATIENCE, Place, Statement, again, forget
+from common.prepared import MADE_UP, PATIENCE, Place, Statement, again, forget
 from common.written import written, written_counts
 from complaints.models import Complaint
 from complaints.tests.factories import file_at, make_program, moment
@@ -171,3 +171,11 @@ def test_an_expression_of_a_query_may_stand_beside_a_value() -> None:
     complaint = file_at(FRIDAY, make_program())
     for _each in range(PATIENCE + 2):
         assert of_own_program(complaint.merchant_id) == [complaint]
+
+
+def test_a_statement_that_is_planned_each_time_is_never_known_by_name() -> None:
+    statement = Statement("SELECT %s", [Place(0)], planned_each_time=True)
+    for number in range(2 * MADE_UP):
+        assert run(statement, number) == [(number,)]
+    assert statement.name not in known()
+    assert statement.keeps_plan is False
