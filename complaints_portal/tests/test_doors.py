@@ -19,7 +19,6 @@ from django.test import Client
 from django.utils import timezone
 
 from appeals.services import AppealInput, submit
-from appeals.tests.seeded import seed
 from common.actors import Actor, ActorKind
 from complaints.consumer.links import token_of as consumers_token_of
 from complaints.models import BulkRun, CannedReply, Complaint, Export, Method, SavedView
@@ -169,7 +168,6 @@ class World:
             "superuser": make_user(is_staff=True, is_superuser=True),
             "auditor": make_user(is_staff=True),
         }
-        seed()
         people["auditor"].groups.add(Group.objects.get(name="auditor"))
         newcomer = Actor(kind=ActorKind.MEMBER, name="newcomer", id=people["newcomer"].pk, merchant_id=self.a.pk)
         asked = ask_access(self.a.pk, Grant.VIEW, actor=newcomer, now=FILED)
