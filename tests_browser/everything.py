@@ -14,7 +14,6 @@ from django.apps import apps
 from django.db.models import Model, QuerySet
 
 from appeals.models import Appeal
-from appeals.tests.seeded import seed as seed_appeals
 from common.actors import Actor, ActorKind
 from complaints.consumer.links import token_of as consumers_token_of
 from complaints.models import BulkRun, CannedReply, Complaint, Consultation, Export
@@ -37,7 +36,6 @@ from merchants.team import token_of
 from notifications.models import Robot
 from penalties.models import Amnesty, Penalty
 from refunds.models import Refund, RefundCase, TopUp
-from refunds.tests.seeded import seed as seed_refunds
 
 MERCHANT = "青禾鲜果"
 NEWEST = "-pk"
@@ -83,8 +81,6 @@ class Everything:
 
 def make_everything(now: datetime) -> Everything:
     """Fill an empty database."""
-    seed_appeals()
-    seed_refunds()
     publish_the_known_years()
     demo.seed(now=now)
     merchant = Merchant.objects.get(name=MERCHANT)

@@ -8,7 +8,6 @@ from django.utils import timezone
 from playwright.sync_api import FilePayload, Page, expect
 
 from appeals.models import Appeal
-from appeals.tests.seeded import seed
 from complaints.models import HistoryLine
 from complaints.tests.factories import make_user
 from deadlines.models import Deadline
@@ -24,7 +23,6 @@ RECORD: FilePayload = {"name": "refund.png", "mimeType": "image/png", "buffer": 
 @pytest.fixture
 def reviewer(transactional_db: None) -> User:
     """Li Na of the support staff reviews appeals."""
-    seed()
     publish_the_known_years()
     user = make_user("li", first_name="Na", last_name="Li", is_staff=True)
     user.groups.add(Group.objects.get(name="reviewer"))

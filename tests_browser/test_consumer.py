@@ -19,7 +19,6 @@ from deadlines.tests.publishing import publish_the_known_years
 from evidence.tests.making import png
 from merchants.models import ContactPoint, User
 from refunds.models import NoRefundClaim, RefundCase
-from refunds.tests.seeded import seed
 
 PHOTO: FilePayload = {"name": "photo.png", "mimeType": "image/png", "buffer": png()}
 
@@ -32,7 +31,6 @@ def _no_counts_of_other_tests():
 @pytest.fixture
 def reviewer(transactional_db: None) -> User:
     """Li Na of the support staff rules on claims."""
-    seed()
     publish_the_known_years()
     user = make_user("li", first_name="Na", last_name="Li", is_staff=True)
     user.groups.add(Group.objects.get(name="reviewer"))

@@ -21,7 +21,6 @@ from refunds.fund import Balance, balance_of
 from refunds.models import GuaranteeAccount, NoRefundClaim, Refund, RefundCase, TopUp
 from refunds.tasks import ask_payment_system
 from refunds.tests.making import fund_at, rule_at
-from refunds.tests.seeded import seed
 
 RECORD: FilePayload = {"name": "record.png", "mimeType": "image/png", "buffer": png()}
 BACK = "Back to the page that sent you here"
@@ -30,7 +29,6 @@ BACK = "Back to the page that sent you here"
 @pytest.fixture
 def reviewer(transactional_db: None) -> User:
     """Li Na of the support staff rules on claims."""
-    seed()
     publish_the_known_years()
     user = make_user("li", first_name="Na", last_name="Li", is_staff=True)
     user.groups.add(Group.objects.get(name="reviewer"))

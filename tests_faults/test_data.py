@@ -1,6 +1,5 @@
 """F10, F11, F17, and a backup: zones, working days, migrations with rows in them, and a restored database."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -258,7 +257,6 @@ def go_back(database: str, states: dict[str, str]) -> None:
 
 def test_f17_earlier_schemas_with_rows_come_forward(a_copy: Any, report: Report) -> None:
     rows, due, apart = size(200, 100_000), timezone.now() - HOUR, timedelta(milliseconds=1)
-    importlib.import_module("appeals.tests.seeded").seed()
     make_overdue(rows, due=due, apart=apart)
     run_sweep("handle", cut_off=due - rows // 5 * apart, issued_at=timezone.now(), ran_by="test")
     with connection.cursor() as cursor:

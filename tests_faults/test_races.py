@@ -19,7 +19,6 @@ from appeals.models import Appeal
 from appeals.services import claim
 from appeals.tests import test_races as appeals
 from appeals.tests.making import appeal_at, penalty_issued, staff
-from appeals.tests.seeded import seed
 from appeals.tests.test_desk import member_of
 from common.errors import PortalError
 from complaints.methods import HandlingInput
@@ -265,7 +264,6 @@ def test_f14_two_reviewers_decide_the_same_appeal(web: str, report: Report) -> N
     """
     rounds, crowded = size(1, 500), size(1, 10)
     publish_the_known_years()
-    seed()
     li, wang = member_of("reviewer", "Li"), member_of("reviewer", "Wang")
     of_li, of_wang = typed_by(li), typed_by(wang)
     winners, met, refused = Counter[str](), 0, 0

@@ -11,17 +11,11 @@ from appeals import services
 from appeals.models import Appeal, ReplyTemplate
 from appeals.reasons import REASONS_OF
 from appeals.tests.making import APPROVE, ASK, appeal_at, decide_at, penalty_issued, staff, when
-from appeals.tests.seeded import seed
 from appeals.tests.test_desk import ISSUED, NOW, member_of, signed_in, text_of
 
 QUEUE = "/admin/appeals/appeal/"
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _seeded(db):
-    seed()
 
 
 @pytest.fixture

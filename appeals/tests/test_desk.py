@@ -13,7 +13,6 @@ from freezegun import freeze_time
 from appeals import services
 from appeals.models import Appeal, ReplyTemplate
 from appeals.tests.making import APPROVE, ASK, REJECT, appeal_at, decide_at, merchant_of, penalty_issued, staff, when
-from appeals.tests.seeded import seed
 from complaints.models import HistoryLine
 from complaints.tests.factories import make_picture, make_program, make_user
 from deadlines.models import Deadline
@@ -24,11 +23,6 @@ NOW = "2026-11-18T10:00:00+08:00"
 SOON_AFTER = "2026-11-18T10:00:10+08:00"
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _seeded(db):
-    seed()
 
 
 def member_of(group, name):

@@ -34,7 +34,6 @@ from penalties.models import Penalty
 from refunds.models import NoRefundClaim, Refund, RefundCase
 from refunds.services import Ruling, claim, correct, overrule, refuse, reverse_refund
 from refunds.tests.making import fund_at, refund_at, staff
-from refunds.tests.seeded import seed
 
 pytestmark = pytest.mark.django_db
 
@@ -82,7 +81,6 @@ def _clean():
 
 @pytest.fixture
 def shop() -> Shop:
-    seed()
     publish_the_known_years()
     return make_shop("Tea House")
 

@@ -59,14 +59,16 @@ def test_two_days_before_a_deadline(at, steps):
 
 
 def test_every_step_once_in_a_run_a_minute_until_the_deadline_is_past():
+    """Minute by minute around each step and the deadline; between them a run in the middle of each hour."""
     file_at(FILED)
     begin("2026-11-20T10:00+08:00")
-    at = moment("2026-11-20T10:01+08:00")
+    first = moment("2026-11-20T10:01+08:00")
+    around = [moment(DUE) - timedelta(hours=step) for step in (48, 24, 6, 1, 0)]
     steps = {}
-    while at < moment("2026-11-24T11:00+08:00"):
-        if remind(now=at):
+    for at in (first + number * MINUTE for number in range(97 * 60)):
+        if (at.minute == 30 or any(abs(at - step) <= 5 * MINUTE for step in around)) and remind(now=at):
             steps[at] = told()[-1][1]
-        at += MINUTE
+    assert len(told()) == len(steps)
     assert steps == {
         moment("2026-11-22T10:01+08:00"): 48,
         moment("2026-11-23T10:01+08:00"): 24,

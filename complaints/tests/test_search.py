@@ -1,7 +1,7 @@
 """The search: what is understood of what was typed, what is found, that no sign does harm, and which indexes serve."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.http import QueryDict
 
 from complaints import search
@@ -149,110 +149,115 @@ def two_signs(number: int) -> str:
     return f"{chr(0x4E00 + number)}{chr(0x5E00 + number)}"
 
 
-@pytest.fixture
-def many():
-    """Three thousand complaints of one merchant and as many of another, and no plan that reads them one by one."""
-    programs = [make_program(), make_program()]
-    for program in programs:
-        file_complaints(
-            [
-                make_filing(
-                    program,
-                    merchant_order_no=f"JC{number:06d}",
-                    consumer_phone=f"138{number:08d}",
-                    description=f"第{number}号包裹{two_signs(number)}一直没有收到 parcel{number}",
-                )
-                for number in range(3000)
-            ],
-            platform_id=program.platform_id,
-            actor=platform_actor(program.platform),
-            now=NOON,
-        )
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE complaints_complaint")
-        cursor.execute("SET LOCAL enable_seqscan = off")  # how large the table is depends on the tests before
-    search.settle()  # what waits beside an index is read whole, and the planner counts that
-    return visible_to(member_actor(programs[0].merchant))
-
-
-@pytest.mark.parametrize(
-    ("typed", "index"),
-    [
-        ("parcel1234", "complaint_by_words"),
-        (f"裹{two_signs(1234)}", "complaint_by_words"),
-        (two_signs(1234), "complaint_by_pairs"),
-        ("JC001234", "complaint_by_order_no"),
-        ("13800001234", "complaint_by_phone"),
-    ],
-)
-def test_the_indexes_are_used_and_the_merchant_is_part_of_the_question(many, typed, index):
-    rows: list[Complaint] = []
-    plans = plans_of(lambda: rows.extend(narrowed(many, Wanted(search=typed), now=NOON)))
-    assert len(rows) == 1
-    # The first look, at how common a word is, may read the merchant's rows by any index.
-    assert any(index in each and "Index Cond: ((merchant_id = " in each for each in plans)
-    assert not any("Seq Scan" in each for each in plans)
-
-
 def is_looked_up(rows) -> bool:
     """Say whether a search names what it found in an index, and does not look into each text."""
     return '"id" IN (' in str(rows.query)
 
 
-@pytest.mark.parametrize(("word", "number"), [("包裹", 3000), ("有收到", 3000), (two_signs(7), 1), ("el", 3000)])
-def test_a_common_word_is_read_for_and_a_rare_one_looked_up_and_both_find_the_same(many, monkeypatch, word, number):
-    """Which way is taken is a matter of speed only."""
-    wanted = Wanted(search=word)
-    found = {}
-    for common in (0, search.NEWEST + 1):
-        monkeypatch.setattr(search, "COMMON", common)
-        rows = narrowed(many, wanted, now=NOON)
-        assert is_looked_up(rows) == bool(common)
-        found[common] = set(rows.values_list("pk", flat=True))
-    assert found[0] == found[search.NEWEST + 1]
-    assert len(found[0]) == number
+@pytest.fixture(scope="class")
+def many(django_db_setup, django_db_blocker):
+    """Three thousand complaints of one merchant and as many of another, and no plan that reads them one by one.
+
+    They are filed once for the class; what a test changes is undone after it.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        programs = [make_program(), make_program()]
+        for program in programs:
+            file_complaints(
+                [
+                    make_filing(
+                        program,
+                        merchant_order_no=f"JC{number:06d}",
+                        consumer_phone=f"138{number:08d}",
+                        description=f"第{number}号包裹{two_signs(number)}一直没有收到 parcel{number}",
+                    )
+                    for number in range(3000)
+                ],
+                platform_id=program.platform_id,
+                actor=platform_actor(program.platform),
+                now=NOON,
+            )
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE complaints_complaint")
+            cursor.execute("SET LOCAL enable_seqscan = off")  # how large the table is depends on the tests before
+        search.settle()  # what waits beside an index is read whole, and the planner counts that
+        yield visible_to(member_actor(programs[0].merchant))
+        transaction.set_rollback(True)
 
 
-def test_the_newest_complaints_say_how_common_a_word_is(many):
-    """Eleven of the newest hold it, and forty older ones; then twelve."""
-    newest = many.order_by("-filed_at", "-pk")
-    eleven = [each.pk for each in newest[search.NEWEST - search.COMMON + 1 : search.NEWEST]]
-    older = [each.pk for each in newest[search.NEWEST : search.NEWEST + 40]]
-    Complaint.objects.filter(pk__in=[*eleven, *older]).update(description="青花瓷瓶碎了")
-    assert is_looked_up(narrowed(many, Wanted(search="青花瓷瓶"), now=NOON))
-    Complaint.objects.filter(pk=newest[0].pk).update(description="青花瓷瓶碎了")
-    assert not is_looked_up(narrowed(many, Wanted(search="青花瓷瓶"), now=NOON))
+class TestAmongThousands:
+    @pytest.mark.parametrize(
+        ("typed", "index"),
+        [
+            ("parcel1234", "complaint_by_words"),
+            (f"裹{two_signs(1234)}", "complaint_by_words"),
+            (two_signs(1234), "complaint_by_pairs"),
+            ("JC001234", "complaint_by_order_no"),
+            ("13800001234", "complaint_by_phone"),
+        ],
+    )
+    def test_the_indexes_are_used_and_the_merchant_is_part_of_the_question(self, many, typed, index):
+        rows: list[Complaint] = []
+        plans = plans_of(lambda: rows.extend(narrowed(many, Wanted(search=typed), now=NOON)))
+        assert len(rows) == 1
+        # The first look, at how common a word is, may read the merchant's rows by any index.
+        assert any(index in each and "Index Cond: ((merchant_id = " in each for each in plans)
+        assert not any("Seq Scan" in each for each in plans)
 
+    @pytest.mark.parametrize(("word", "number"), [("包裹", 3000), ("有收到", 3000), (two_signs(7), 1), ("el", 3000)])
+    def test_a_common_word_is_read_for_and_a_rare_one_looked_up_and_both_find_the_same(
+        self, many, monkeypatch, word, number
+    ):
+        """Which way is taken is a matter of speed only."""
+        wanted = Wanted(search=word)
+        found = {}
+        for common in (0, search.NEWEST + 1):
+            monkeypatch.setattr(search, "COMMON", common)
+            rows = narrowed(many, wanted, now=NOON)
+            assert is_looked_up(rows) == bool(common)
+            found[common] = set(rows.values_list("pk", flat=True))
+        assert found[0] == found[search.NEWEST + 1]
+        assert len(found[0]) == number
 
-def test_a_word_that_was_common_once_is_not_looked_up_without_end(many, monkeypatch):
-    older = [each.pk for each in many.order_by("filed_at", "pk")[:40]]
-    Complaint.objects.filter(pk__in=older).update(description="青花瓷瓶碎了")
-    wanted = Wanted(search="青花瓷瓶")
-    for most, looked_up in ((40, True), (39, False)):
-        monkeypatch.setattr(search, "MOST_LOOKED_UP", most)
-        rows = narrowed(many, wanted, now=NOON)
-        assert is_looked_up(rows) == looked_up
-        assert set(rows.values_list("pk", flat=True)) == set(older)
+    def test_the_newest_complaints_say_how_common_a_word_is(self, many):
+        """Eleven of the newest hold it, and forty older ones; then twelve."""
+        newest = many.order_by("-filed_at", "-pk")
+        eleven = [each.pk for each in newest[search.NEWEST - search.COMMON + 1 : search.NEWEST]]
+        older = [each.pk for each in newest[search.NEWEST : search.NEWEST + 40]]
+        Complaint.objects.filter(pk__in=[*eleven, *older]).update(description="青花瓷瓶碎了")
+        assert is_looked_up(narrowed(many, Wanted(search="青花瓷瓶"), now=NOON))
+        Complaint.objects.filter(pk=newest[0].pk).update(description="青花瓷瓶碎了")
+        assert not is_looked_up(narrowed(many, Wanted(search="青花瓷瓶"), now=NOON))
 
+    def test_a_word_that_was_common_once_is_not_looked_up_without_end(self, many, monkeypatch):
+        older = [each.pk for each in many.order_by("filed_at", "pk")[:40]]
+        Complaint.objects.filter(pk__in=older).update(description="青花瓷瓶碎了")
+        wanted = Wanted(search="青花瓷瓶")
+        for most, looked_up in ((40, True), (39, False)):
+            monkeypatch.setattr(search, "MOST_LOOKED_UP", most)
+            rows = narrowed(many, wanted, now=NOON)
+            assert is_looked_up(rows) == looked_up
+            assert set(rows.values_list("pk", flat=True)) == set(older)
 
-def test_the_memory_for_a_search_is_given_back(many):
-    narrowed(many, Wanted(search=two_signs(7)), now=NOON)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('work_mem'), boot_val || unit FROM pg_settings WHERE name = 'work_mem'")
-        assert cursor.fetchone() == ("4MB", "4096kB")
+    def test_the_memory_for_a_search_is_given_back(self, many):
+        narrowed(many, Wanted(search=two_signs(7)), now=NOON)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT current_setting('work_mem'), boot_val || unit FROM pg_settings WHERE name = 'work_mem'"
+            )
+            assert cursor.fetchone() == ("4MB", "4096kB")
 
-
-def test_a_number_that_very_many_begin_with_finds_the_same_and_is_not_counted(many, monkeypatch):
-    wanted = Wanted(search="JC0012")
-    looked_up = set(narrowed(many, wanted, now=NOON).values_list("pk", flat=True))
-    assert search.is_counted(many, "JC0012")
-    monkeypatch.setattr(search, "MOST_NUMBERS", 99)
-    assert set(narrowed(many, wanted, now=NOON).values_list("pk", flat=True)) == looked_up
-    assert len(looked_up) == 100
-    assert not search.is_counted(many, "JC0012")
-    assert search.is_counted(many, "JC00123")
-    assert search.is_counted(many, "no such number 1")
-    assert not search.is_counted(many, "包裹")
+    def test_a_number_that_very_many_begin_with_finds_the_same_and_is_not_counted(self, many, monkeypatch):
+        wanted = Wanted(search="JC0012")
+        looked_up = set(narrowed(many, wanted, now=NOON).values_list("pk", flat=True))
+        assert search.is_counted(many, "JC0012")
+        monkeypatch.setattr(search, "MOST_NUMBERS", 99)
+        assert set(narrowed(many, wanted, now=NOON).values_list("pk", flat=True)) == looked_up
+        assert len(looked_up) == 100
+        assert not search.is_counted(many, "JC0012")
+        assert search.is_counted(many, "JC00123")
+        assert search.is_counted(many, "no such number 1")
+        assert not search.is_counted(many, "包裹")
 
 
 def test_what_was_filed_waits_beside_the_indexes_is_found_and_is_put_in_its_place():

@@ -6,15 +6,9 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group
 
-from appeals.tests.seeded import seed
 from complaints.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _seeded(db):
-    seed()
 
 
 def permissions(name):

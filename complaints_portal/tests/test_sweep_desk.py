@@ -10,7 +10,6 @@ from django.urls import reverse
 from freezegun import freeze_time
 
 from appeals.tests.making import ASK, appeal_at, decide_at, make_reviewer, penalty_issued, sweep
-from appeals.tests.seeded import seed
 from appeals.tests.test_desk import member_of, signed_in, text_of
 from complaints.models import HistoryLine
 from complaints.tests.factories import file_at, handle_at, make_program, make_user, moment
@@ -28,11 +27,6 @@ pytestmark = pytest.mark.django_db
 FILED = "2026-11-20T02:00Z"
 DUE = moment("2026-11-24T02:00Z")
 NOW = moment("2026-11-24T02:30Z")
-
-
-@pytest.fixture(autouse=True)
-def _seeded(db):
-    seed()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from appeals.tests.making import sweep
-from appeals.tests.seeded import seed
 from appeals.tests.test_desk import member_of, signed_in, text_of
 from common.errors import IllegalMove
 from complaints.models import Complaint, HistoryLine
@@ -33,11 +32,6 @@ SPAN = {
 }
 REASON = "The power was out."
 POLICY = "[[policy]]\nsince = 2026-01-01T00:00:00+08:00\nfour_eyes_cases = 2\n"
-
-
-@pytest.fixture(autouse=True)
-def _seeded(db):
-    seed()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import translation
 
-from appeals.tests.seeded import seed
 from appeals.tests.test_desk import member_of, signed_in, text_of
 from common.policy import Policy, PolicyError, read_policy
 from complaints.tests.factories import file_at, handle_at, make_program, moment
@@ -22,11 +21,6 @@ pytestmark = pytest.mark.django_db
 NOW = moment("2026-11-25T02:00Z")
 SHORTER = "# tighter\n[[policy]]\nsince = 2026-12-01T00:00:00+08:00\nhandle_hours = 48\nhandle_points = 3\n"
 DAYS = {"first": "2026-11-20", "last": "2026-11-20"}
-
-
-@pytest.fixture(autouse=True)
-def _seeded(db):
-    seed()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from freezegun import freeze_time
 
-from appeals.tests.seeded import seed
 from common.tests.ports import port_of_nobody
 from complaints.tests.factories import make_member, make_program, make_user, moment
 from complaints.tests.racing import collide, outcome_of
@@ -201,7 +200,6 @@ class TestTheAlarm:
 
 class TestWhoIsTold:
     def test_whoever_may_control_the_sweeps_and_has_an_address_and_ops_mail_each_once(self, wang, smtp):
-        seed()
         smtp.OPS_MAIL = ["Night@example.com", "WANG@example.com"]
         smtp.LANGUAGE_CODE = "zh-hans"
         li = make_user("li", is_staff=True, email="li@example.com", language="zh-hans")

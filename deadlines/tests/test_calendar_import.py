@@ -15,7 +15,6 @@ from django.utils.translation import override
 
 from appeals.models import Appeal
 from appeals.tests.making import appeal_at, penalty_issued
-from appeals.tests.seeded import seed
 from complaints.tests.factories import make_user, moment
 from deadlines.calendar import published_through
 from deadlines.calendar_import import PROBLEMS_SHOWN, UnusableCalendar, publish_year, read_year
@@ -311,7 +310,6 @@ def test_a_published_year_needs_the_box_to_be_ticked(client, operator):
 
 def in_group(client, name: str):
     """Sign in somebody of the staff who is in this group and nothing else."""
-    seed()
     staff = make_user(f"one of {name}", is_staff=True)
     staff.groups.add(Group.objects.get(name=name))
     client.force_login(staff, backend="merchants.backends.PeopleBackend")

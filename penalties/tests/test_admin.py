@@ -6,7 +6,6 @@ from django.urls import reverse
 from freezegun import freeze_time
 
 from appeals.tests.making import APPROVE, appeal_at, decide_at, make_reviewer, penalty_issued, sweep, when
-from appeals.tests.seeded import seed
 from appeals.tests.test_desk import member_of, signed_in, text_of
 from common.actors import Actor, ActorKind
 from common.errors import BadInput, NotAllowed
@@ -25,7 +24,6 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def ops(db):
-    seed()
     return member_of("ops", "Chen")
 
 
@@ -155,7 +153,6 @@ def test_what_is_in_effect_or_was_revoked_by_an_appeal_is_not_put_back_and_the_t
 
 @pytest.mark.parametrize("group", ["reviewer", "auditor", None])
 def test_who_may_not_revoke_is_refused(run, group):
-    seed()
     user = member_of(group or "ops", "Zhao")
     if group is None:
         user.groups.clear()

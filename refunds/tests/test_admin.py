@@ -11,7 +11,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from freezegun import freeze_time
 
-from appeals.tests.seeded import seed
 from appeals.tests.test_desk import member_of, signed_in, text_of
 from complaints.models import HistoryLine
 from complaints.tests.factories import make_merchant, make_picture, make_program, member_actor, moment
@@ -30,8 +29,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _seeded(db):
-    seed()
+def _nothing_kept(db):
     cache.clear()
 
 

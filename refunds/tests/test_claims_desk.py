@@ -33,14 +33,8 @@ from refunds.tests.desk import (
     text_of,
 )
 from refunds.tests.making import claim_at, fund_at, refund_at, rule_at, staff
-from refunds.tests.seeded import seed
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _seeded(db):
-    seed()
 
 
 @pytest.fixture

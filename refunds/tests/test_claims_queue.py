@@ -19,16 +19,10 @@ from refunds.models import NoRefundClaim, RulingTemplate
 from refunds.reasons import REASONS_OF
 from refunds.tests.desk import NOW, acting, contested_at, member_of, refusal_at, signed_in, text_of
 from refunds.tests.making import claim_at, rule_at, staff
-from refunds.tests.seeded import seed
 
 QUEUE = "/admin/refunds/norefundclaim/"
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _seeded(db):
-    seed()
 
 
 @pytest.fixture
