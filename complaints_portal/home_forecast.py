@@ -7,11 +7,14 @@ from datetime import date
 from django.utils.translation import ngettext
 
 from common.addresses import address
+from common.counting import count_words
 from deadlines.forecast import Day, Due, Forecast
 from deadlines.models import Deadline
 
 WIDTH = 100
 """Units of the fullest day's bar."""
+CAPPED = Deadline.Kind.APPEAL
+"""Of what closes without anybody's doing, no more than a thousand are counted on a day."""
 LEAST = 1.5
 """What is there can be seen, however much there is on another day."""
 
@@ -90,7 +93,7 @@ def _parts(day: Day, *, most: int) -> Iterable[Part]:
         width = max(LEAST, due.number * (WIDTH - LEAST * len(KINDS)) / most)
         yield Part(
             kind=kind,
-            words=words(due.number) % {"number": f"{due.number:,}"},
+            words=words(due.number) % {"number": count_words(due.number) if kind == CAPPED else f"{due.number:,}"},
             url=url(day.day),
             start=f"{start:.2f}",
             width=f"{width - 0.4:.2f}",

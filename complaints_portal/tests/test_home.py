@@ -186,9 +186,28 @@ class TestForecast:
         assert "penalty_that_counts" in plan
         assert "Seq Scan" not in plan
 
+    def test_more_windows_than_are_counted_close_on_one_day(self):
+        shop = make_shop()
+        _many_penalties(shop, CAP, appeal_by="2026-03-12T09:00+08:00")
+        first, *_others = windows_by_day(shop.merchant.pk, now=moment(NOON))
+        assert (first.number, first.first_at, first.last_at) == (CAP, *[moment("2026-03-12T09:00+08:00")] * 2)
+        _many_penalties(shop, 2, appeal_by="2026-03-12T10:00+08:00", first=CAP)
+        (more,) = windows_by_day(shop.merchant.pk, now=moment(NOON))
+        assert more.number == CAP + 1
+        with browser(shop.administrator, NOON) as client:
+            assert "1,000+ appeal windows close" in text_of(client.get("/"))
 
-def _many_penalties(shop: Shop, number: int) -> None:
-    """Penalties of long ago, whose windows are closed."""
+    def test_a_day_of_windows_ends_where_the_next_begins(self):
+        shop = make_shop()
+        ends = ["11:59:59", "12:00", "23:59:59.999999"]
+        for number, end in enumerate([*(f"2026-03-10T{end}" for end in ends), "2026-03-11T00:00", "2026-03-17T00:00"]):
+            _many_penalties(shop, 1, appeal_by=f"{end}+08:00", first=number)
+        found = windows_by_day(shop.merchant.pk, now=moment("2026-03-10T12:00+08:00"))
+        assert [(each.day.isoformat(), each.number) for each in found] == [("2026-03-10", 2), ("2026-03-11", 1)]
+
+
+def _many_penalties(shop: Shop, number: int, *, appeal_by: str = "2025-03-08T09:00+08:00", first: int = 0) -> None:
+    """Penalties of long ago, whose windows are closed or close at a moment."""
     old = moment("2025-03-01T09:00+08:00")
     Penalty.objects.bulk_create(
         Penalty(
@@ -201,9 +220,9 @@ def _many_penalties(shop: Shop, number: int) -> None:
             points=1,
             missed_at=old,
             issued_at=old,
-            appeal_by=moment("2025-03-08T09:00+08:00"),
+            appeal_by=moment(appeal_by),
         )
-        for each in range(number)
+        for each in range(first, first + number)
     )
 
 
