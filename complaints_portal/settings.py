@@ -118,6 +118,9 @@ TEMPLATES = [
     },
 ]
 
+# Our `i18n` stands for Django's own on purpose: it holds all of that, and two of its tags quicker.
+SILENCED_SYSTEM_CHECKS = ["templates.W003"]
+
 # Database and queue. Persistent connections: without them a page costs nearly three times as much.
 DATABASES = {"default": env.database("DATABASE_URL", default="postgres:///complaints_portal")}
 DATABASES["default"] |= {"CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=600), "CONN_HEALTH_CHECKS": True}
