@@ -28,7 +28,7 @@ from deadlines.tests.explaining import plans_of
 from merchants.models import Grant, Membership
 from merchants.tests.people import acting
 from penalties.models import Penalty
-from penalties.queries import windows_by_day
+from penalties.queries import open_at, waiting_count, windows_by_day
 from refunds.tests.making import case_at
 
 pytestmark = pytest.mark.django_db
@@ -204,6 +204,20 @@ class TestForecast:
             _many_penalties(shop, 1, appeal_by=f"{end}+08:00", first=number)
         found = windows_by_day(shop.merchant.pk, now=moment("2026-03-10T12:00+08:00"))
         assert [(each.day.isoformat(), each.number) for each in found] == [("2026-03-10", 2), ("2026-03-11", 1)]
+
+    def test_what_can_be_appealed_is_counted_until_the_very_end_of_its_window(self):
+        shop, other = make_shop(), make_shop()
+        for each in (shop, other):
+            _many_penalties(each, 2, appeal_by="2026-03-10T12:00+08:00")
+        for second, number in (("11:59:59.999999", 2), ("12:00", 2), ("12:00:00.000001", 0)):
+            now = moment(f"2026-03-10T{second}+08:00")
+            own = Penalty.objects.filter(open_at(now), merchant=shop.merchant, status="in_effect")
+            assert waiting_count(shop.merchant.pk, now=now) == own.count() == number
+        now = moment("2026-03-10T12:00+08:00")
+        Penalty.objects.filter(merchant=shop.merchant, subject_id__endswith="0").update(window_closed_at=now)
+        assert waiting_count(shop.merchant.pk, now=now) == 1
+        Penalty.objects.filter(merchant=shop.merchant).update(status="under_appeal")
+        assert waiting_count(shop.merchant.pk, now=now) == 0
 
 
 def _many_penalties(shop: Shop, number: int, *, appeal_by: str = "2025-03-08T09:00+08:00", first: int = 0) -> None:
