@@ -21,6 +21,7 @@ from complaints.followers import ToReview
 from complaints.methods import HandlingInput
 from complaints.models import REFUNDING, Complaint, Handling, HistoryLine, Message
 from complaints.permissions import require
+from complaints.repeats import said_just_now
 from complaints.states import COMPLAINT, OPEN, Status
 from deadlines.models import Deadline
 from deadlines.services import start_clocks, stop_clock
@@ -80,7 +81,8 @@ def leave_message(
 ) -> Message:
     """Leave a message with the other side. It is not handling: it stops no clock.
 
-    Refuses an empty message, one above the limit of characters, and any message once the complaint has ended.
+    Refuses an empty message, one above the limit of characters, and any message once the complaint has ended. What a
+    person sends twice in one breath is the same message.
     """
     complaint = lock(complaint_id)
     require(actor, "leave_message", complaint)
@@ -90,6 +92,8 @@ def leave_message(
         raise BadInput(_("Write a message, or add a picture."), field="text")
     if len(text) > MESSAGE_LIMIT:
         raise BadInput(_("Keep the message to %(limit)d characters.") % {"limit": MESSAGE_LIMIT}, field="text")
+    if said := said_just_now(complaint.messages.all(), text, evidence, actor=actor, now=now):
+        return said
     message = Message.objects.create(
         complaint=complaint, role=ROLES[actor.kind], actor_id=actor.id, actor_name=actor.name, text=text, at=now
     )

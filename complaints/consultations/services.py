@@ -19,6 +19,7 @@ from complaints.consultations.permissions import require
 from complaints.consultations.states import CONSULTATION
 from complaints.intake import Filing, file_complaint
 from complaints.models import Complaint, Consultation, ConsultationLine
+from complaints.repeats import said_just_now
 from complaints.services import ROLES
 from evidence.models import Evidence
 from merchants.models import MiniProgram
@@ -184,7 +185,10 @@ def _said(
     actor: Actor,
     now: datetime,
 ) -> Consultation:
-    line = _write(consultation, verb, _text(text, needed=not evidence), actor=actor, now=now)
+    text = _text(text, needed=not evidence)
+    if said_just_now(consultation.lines.filter(verb=verb), text, evidence, actor=actor, now=now):
+        return Consultation.objects.get(pk=consultation.pk)  # as the first of two has left it
+    line = _write(consultation, verb, text, actor=actor, now=now)
     line.evidence.set(evidence)
     consultation.save()
     _emit(consultation, event, now=now)

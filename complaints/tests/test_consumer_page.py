@@ -225,7 +225,8 @@ def test_a_browser_that_names_no_origin_may_send(complaint, secure):
     """With `no-referrer` a browser says `Origin: null`, and none at all where it is old."""
     with phone(SATURDAY, enforce_csrf_checks=True) as client:
         for number, origin in enumerate(({"origin": "null"}, {}), 1):
-            sent = {"text": "Hello", "csrfmiddlewaretoken": form_token(client.get(page_of(complaint), secure=secure))}
+            token = form_token(client.get(page_of(complaint), secure=secure))
+            sent = {"text": f"Hello {number}", "csrfmiddlewaretoken": token}
             response = client.post(page_of(complaint, "message/"), sent, secure=secure, headers=origin)
             assert response.status_code == 302
             assert Message.objects.count() == number

@@ -13,6 +13,8 @@ from common.errors import BadInput
 from common.written import written
 from complaints.models import Complaint, InternalLine
 from complaints.permissions import require, visible_to
+from complaints.repeats import said_just_now
+from complaints.services import lock
 
 NOTE_LIMIT = 2000
 
@@ -41,14 +43,19 @@ def _lines(complaint_id: int) -> QuerySet[InternalLine]:
 def write_note(complaint_id: int, text: str, *, actor: Actor, now: datetime) -> InternalLine:
     """Note something that only members of the merchant read. A note can be added at any time, also after the end.
 
-    Refuses an empty one, one above the limit of characters, and whoever may not handle complaints.
+    Refuses an empty one, one above the limit of characters, and whoever may not handle complaints. What a member sends
+    twice in one breath is the same note.
     """
     complaint = _visible(complaint_id, actor)
+    lock(complaint.pk)
     text = text.strip()
     if not text:
         raise BadInput(_("Write the note first."), field="text")
     if len(text) > NOTE_LIMIT:
         raise BadInput(_("Keep the note to %(limit)d characters.") % {"limit": NOTE_LIMIT}, field="text")
+    written_down = InternalLine.objects.filter(complaint=complaint, kind=InternalLine.Kind.NOTE)
+    if said := said_just_now(written_down, text, actor=actor, now=now):
+        return said
     return _write(complaint, InternalLine.Kind.NOTE, text=text, actor=actor, now=now)
 
 
