@@ -1,7 +1,7 @@
 # `make help` says what there is. Settings come from the environment: PORT, HOST, DATA_DIR, BEAT=off, UV=1 (install with uv).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check lock reset clean
+.PHONY: help run test walk faults check lock reset clean
 
 # Compiled tests are kept for the next run, also where images switch that off: compiling takes longer than collecting.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,10 +16,15 @@ run: ## Run the portal with everything it needs, in the foreground; Ctrl-C stops
 	@.ci/environment run
 	@exec $(python) -m complaints_portal.launcher run
 
-test: ## Run all tests on a PostgreSQL and a Valkey of their own
+test: ## Run the tests on a PostgreSQL and a Valkey of their own
 	@.ci/environment dev
 	@.ci/browser
 	@exec .ci/tests
+
+walk: ## Open every page in a browser, by day and by night, on a desk and on a phone, and hold it to axe-core's rules
+	@.ci/environment dev
+	@.ci/browser
+	@exec .ci/walk
 
 faults: ## Kill, stop, fill and hang whatever the portal needs, at the whole sizes: about half an hour
 	@.ci/environment dev

@@ -38,12 +38,6 @@ def prepared(quick_settings: None) -> Iterator[None]:
         yield
 
 
-@pytest.hookimpl(trylast=True)  # after pytest-randomly
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the walks through all pages begin first: begun last, one of them keeps a worker busy and the other waits."""
-    items.sort(key=lambda item: not item.get_closest_marker("walk"))
-
-
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for all tests."""

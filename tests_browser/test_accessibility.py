@@ -242,9 +242,14 @@ def barriers_by_night(page: Page, _is_first: bool = True) -> Iterator[str]:
     yield from overflow(page)
 
 
+def with_axe(page: Page) -> Page:
+    """Let axe be there on each page that this one opens, by the browser's own protocol: the policy stays as it is."""
+    page.add_init_script(AXE.axe_script)
+    return page
+
+
 def violations(page: Page, run_only: dict[str, Any], rules: dict[str, Any] | None = None) -> Iterator[str]:
     """Yield what axe finds against these rules; `rules` switches some of them off."""
-    page.evaluate(AXE.axe_script)  # by the browser's own protocol: the Content-Security-Policy stays as it is
     context = {"exclude": [[each] for each in REPEATED]}
     options = {"runOnly": run_only, "rules": rules or {}, "resultTypes": ["violations"], "preload": False}
     found = page.evaluate(RUN_AXE, [context, options])
@@ -338,7 +343,7 @@ def open_as(visitor: Visitor, everything: Everything) -> Callable[..., dict[str,
     def open_all(**how: Any) -> dict[str, Page]:
         names = ("administrator", "newcomer", "neighbour", "support")
         people = {"nobody": None} | {name: getattr(everything, name) for name in names}
-        return {name: visitor.page(user, **how) for name, user in people.items()}
+        return {name: with_axe(visitor.page(user, **how)) for name, user in people.items()}
 
     return open_all
 
@@ -400,7 +405,7 @@ def after_a_post(page: Page) -> Iterator[str]:
     ids=["day", "night"],
 )
 def test_what_answers_a_form_has_no_barrier_either(visitor, everything, how, check):
-    page = visitor.page(everything.administrator, **how)
+    page = with_axe(visitor.page(everything.administrator, **how))
     wrong = [f"{seen}: {finding}" for seen in after_a_post(page) for finding in check(page)]
     visitor.complaints.clear()  # the browser notes the statuses of 400
     assert wrong == []

@@ -11,6 +11,7 @@ from appeals.tests.making import ASK, appeal_at, decide_at, make_reviewer, penal
 from common.errors import BadInput, Conflict, IllegalMove, NotAllowed
 from complaints import extending, services
 from complaints.models import Complaint, HistoryLine
+from complaints.tests.copying import copy_complaint
 from complaints.tests.factories import (
     file_at,
     handle_at,
@@ -286,18 +287,9 @@ def test_killed_between_two_batches_it_goes_on_where_it_was(monkeypatch):
 
 
 def test_2500_clocks_move_in_batches_of_1000_each_once():
-    from complaints.intake import file_complaints
-    from complaints.tests.factories import make_filing
-
-    program = make_program()
-    filed = moment("2026-11-22T02:00Z")
-    filings = [make_filing(program, filed_at=filed + timedelta(seconds=second)) for second in range(2500)]
-    file_complaints(
-        filings,
-        platform_id=program.platform_id,
-        actor=platform_actor(program.platform),
-        now=moment("2026-11-22T04:00Z"),
-    )
+    first = file_at("2026-11-22T02:00Z")
+    moments = {name: f"r.{name} + n * interval '1 second'" for name in ("filed_at", "handle_by")}
+    copy_complaint(first, 2499, with_rest=True, **moments)
     wang, li = ops("wang"), ops("li")
     made = extending.propose(AWAY, BACK, ["handle"], reason="Power.", actor=wang, now=NOW)
     assert (made.status, made.counted) == ("proposed", 2500)

@@ -6,19 +6,17 @@ from django.http import QueryDict
 
 from complaints import search
 from complaints.filters import FilterForm
-from complaints.intake import file_complaints
 from complaints.models import Complaint
 from complaints.permissions import visible_to
 from complaints.queries import Wanted, narrowed
 from complaints.search import understood
+from complaints.tests.copying import copy_complaint
 from complaints.tests.factories import (
     file_at,
-    make_filing,
     make_merchant,
     make_program,
     member_actor,
     moment,
-    platform_actor,
 )
 from deadlines.tests.explaining import plans_of
 
@@ -149,6 +147,10 @@ def two_signs(number: int) -> str:
     return f"{chr(0x4E00 + number)}{chr(0x5E00 + number)}"
 
 
+TWO_SIGNS = f"chr({0x4E00} + n) || chr({0x5E00} + n)"
+"""The same in SQL."""
+
+
 def is_looked_up(rows) -> bool:
     """Say whether a search names what it found in an index, and does not look into each text."""
     return '"id" IN (' in str(rows.query)
@@ -163,19 +165,19 @@ def many(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock(), transaction.atomic():
         programs = [make_program(), make_program()]
         for program in programs:
-            file_complaints(
-                [
-                    make_filing(
-                        program,
-                        merchant_order_no=f"JC{number:06d}",
-                        consumer_phone=f"138{number:08d}",
-                        description=f"第{number}号包裹{two_signs(number)}一直没有收到 parcel{number}",
-                    )
-                    for number in range(3000)
-                ],
-                platform_id=program.platform_id,
-                actor=platform_actor(program.platform),
-                now=NOON,
+            first = file_at(
+                NOON,
+                program,
+                merchant_order_no="JC000000",
+                consumer_phone="13800000000",
+                description=f"第0号包裹{two_signs(0)}一直没有收到 parcel0",
+            )
+            copy_complaint(
+                first,
+                2999,
+                merchant_order_no="'JC' || lpad(n::text, 6, '0')",
+                consumer_phone="'138' || lpad(n::text, 8, '0')",
+                description=f"'第' || n || '号包裹' || {TWO_SIGNS} || '一直没有收到 parcel' || n",
             )
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE complaints_complaint")

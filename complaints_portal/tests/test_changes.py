@@ -22,6 +22,7 @@ from appeals.tests.making import staff as reviewer
 from complaints import services
 from complaints.intake import file_complaints
 from complaints.models import Complaint
+from complaints.tests.copying import copy_complaint
 from complaints.tests.factories import (
     STAFF,
     consumer_actor,
@@ -96,8 +97,8 @@ class TestWhatIsTold:
 
     def test_messages_of_the_other_side_several_about_one_complaint_in_one_line(self, shop):
         once, twice, support = (shop.files("2026-03-09T09:00+08:00") for _ in range(3))
-        for complaint in (once, twice, twice):
-            services.leave_message(complaint.pk, "Well?", actor=consumer_actor(complaint), now=LATER)
+        for complaint, text in ((once, "Well?"), (twice, "Well?"), (twice, "Well??")):
+            services.leave_message(complaint.pk, text, actor=consumer_actor(complaint), now=LATER)
         for actor in (STAFF, member_actor(shop.merchant)):
             services.leave_message(support.pk, "Please look.", actor=actor, now=LATER)
         assert told_of(shop, once).words == "The consumer left a message."
@@ -262,12 +263,7 @@ class TestHowMuch:
     def test_each_statement_reads_an_index_of_the_merchant(self, shop):
         other = make_shop()
         for each, number in ((shop, 40), (other, 3000)):
-            file_complaints(
-                [make_filing(each.program) for _ in range(number)],
-                platform_id=each.merchant.platform_id,
-                actor=platform_actor(each.merchant.platform),
-                now=moment("2026-03-10T13:00+08:00"),
-            )
+            copy_complaint(each.files("2026-03-10T13:00+08:00"), number - 1, with_rest=True)
             found = Complaint.objects.filter(merchant=each.merchant).order_by("pk")
             Event.objects.bulk_create(
                 Event(

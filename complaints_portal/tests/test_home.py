@@ -8,16 +8,14 @@ from django.db import connection
 
 from appeals.tests.making import ASK, appeal_at, decide_at, make_reviewer, penalty_issued, sweep
 from common.counting import CAP
-from complaints.intake import file_complaints
 from complaints.models import Complaint
 from complaints.services import leave_message
+from complaints.tests.copying import copy_complaint
 from complaints.tests.factories import (
     consumer_actor,
     handle_at,
-    make_filing,
     member_actor,
     moment,
-    platform_actor,
 )
 from complaints.tests.pages import Shop, browser, make_shop, member, text_of
 from complaints.workspace.assigning import assign
@@ -297,13 +295,7 @@ class TestAssignedToMe:
     def test_it_reads_the_index_of_what_is_assigned(self):
         shop = make_shop()
         place = Membership.objects.get(user=shop.administrator)
-        for _ in range(3):
-            file_complaints(
-                [make_filing(shop.program) for _ in range(1000)],
-                platform_id=shop.merchant.platform_id,
-                actor=platform_actor(shop.merchant.platform),
-                now=moment("2026-03-10T09:00+08:00"),
-            )
+        copy_complaint(shop.files("2026-03-10T09:00+08:00"), 2999)
         some = Complaint.objects.order_by("pk").values_list("pk", flat=True)[:200]
         Complaint.objects.filter(pk__in=list(some)).update(assignee=place)
         with connection.cursor() as cursor:
@@ -324,12 +316,7 @@ def test_the_next_ten_are_listed_and_what_was_missed_is_not_among_them():
 
 def test_counts_stop_at_a_thousand():
     shop = make_shop()
-    file_complaints(
-        [make_filing(shop.program) for _ in range(CAP + 1)],
-        platform_id=shop.merchant.platform_id,
-        actor=platform_actor(shop.merchant.platform),
-        now=moment("2026-03-10T09:00+08:00"),
-    )
+    copy_complaint(shop.files("2026-03-10T09:00+08:00"), CAP)
     with browser(shop.administrator, NOON) as client:
         response = client.get("/")
     assert figures(response)[0] == "1,000+"
