@@ -49,7 +49,11 @@ def test_f3_several_beats_that_tick_every_second(crew: Crew, report: Report, bea
     crew.worker(concurrency=4, batch=10)
     until(lambda: SweepRun.objects.filter(kind="handle").count() >= beats, "every beat ticks")
     first = SweepRun.objects.filter(kind="handle").count()
-    for _second in range(seconds):
+    for second in range(seconds + 6):
+        if second >= seconds:
+            if overlapping():
+                break
+            rows *= 2  # a quick machine is done with a sweep before the next beat ticks, unless it has more to do
         make_overdue(rows, due=an_hour_ago())
         missed += rows
         now = timezone.now()
@@ -57,7 +61,7 @@ def test_f3_several_beats_that_tick_every_second(crew: Crew, report: Report, bea
     until(lambda: not left(), "all is swept")
     runs = SweepRun.objects.filter(kind="handle").count() - first
     crew.go_home()
-    assert runs > seconds, f"{beats} beats woke {runs} sweeps in {seconds} s, no more than one would have"
+    assert runs > second, f"{beats} beats woke {runs} sweeps in {second} s, no more than one would have"
     met = overlapping()
     assert met, "no sweep began while another was under way, so nothing raced"
     assert counts() == exact(missed)
@@ -69,7 +73,7 @@ def test_f3_several_beats_that_tick_every_second(crew: Crew, report: Report, bea
     report.survived(
         "F3",
         f"{beats} beats, ticks of 1 s, 4 processes",
-        size=f"{seconds} s, {missed:,} rows",
+        size=f"{second} s, {missed:,} rows",
         landed=f"{runs} sweeps, {met} overlapping",
         result=f"0 twice; a sweep p95 {1000 * p95:.0f} ms",
     )
