@@ -166,11 +166,10 @@ class Drawing:
         with connection.cursor() as cursor:
             cursor.executemany("INSERT INTO seeding_review VALUES (%s, %s, %s)", rows)
 
-    def batch(self, number: int, *, since: datetime, until: datetime, fate: str = "", brief: bool = False) -> None:
+    def batch(self, number: int, *, since: datetime, until: datetime, fate: str = "") -> None:
         """Make one batch, filed between two moments, in the transaction that the caller has opened.
 
         With a `fate` all of them have it; one that `statements` does not know, such as `waiting`, leaves them pending.
-        `brief` gives them a text of two words, which no index makes work of.
         """
         policy = policy_at(since)
         given: dict[str, Any] = {
@@ -181,7 +180,6 @@ class Drawing:
             "now": self.now,
             "merchants": self.merchants,
             "fate": fate,
-            "brief": brief,
             "reviewer": self.reviewer.pk,
             "handle_within": policy.handle_within,
             "handle_points": policy.handle_points,
@@ -200,8 +198,8 @@ class Drawing:
 
     @transaction.atomic
     def left(self, number: int, *, since: datetime, until: datetime) -> None:
-        """Make complaints with a text of two words that wait still, and whose clocks a sweep has not seen."""
-        self.batch(number, since=since, until=until, fate="waiting", brief=True)
+        """Make complaints that wait still, and whose clocks a sweep has not seen."""
+        self.batch(number, since=since, until=until, fate="waiting")
 
 
 Unfinished = tuple[int, int, datetime, int]

@@ -255,15 +255,14 @@ COMPLAINTS = f"""
         trade_amount, filed_at - (1 + random() * 200) * interval '1 hour',
         {one_of("disputes", "(random() * random())")}, {one_of("demands", "(random() * random())")},
         CASE WHEN asks < 0.6 THEN trade_amount WHEN asks < 0.75 THEN trunc(trade_amount * asks::numeric, 2) END,
-        CASE WHEN %(brief)s THEN '等待处理' ELSE
-            to_char(filed_at {LOCAL}, 'FMMM') || '月在“' || {one_of("syllables", "(random() * random())")}
+        to_char(filed_at {LOCAL}, 'FMMM') || '月在“' || {one_of("syllables", "(random() * random())")}
             || {one_of("syllables", "(random() * random())")} || '”买的' || {one_of("goods")} || '，'
             || {one_of("problems")} || '。'
             || CASE WHEN random() < 0.7 THEN {one_of("courses")} || '，' || {one_of("attitudes")} || '。' ELSE '' END
             || CASE WHEN random() < 0.4 THEN '和' || {one_of("goods")} || '一起买的，' || {one_of("problems")} || '。'
                 ELSE '' END
             || CASE WHEN random() < 0.01 THEN {one_of("rare", "(random() * random())")} || '，实在着急。' ELSE '' END
-            || {one_of("wishes")} || '。' END,
+            || {one_of("wishes")} || '。',
         '2088' || lpad(floor(random() * 1e12)::bigint::text, 12, '0'),
         {one_of("surnames", "(random() * random())")} || {one_of("given")}
             || CASE WHEN random() < 0.6 THEN {one_of("given")} ELSE '' END,
