@@ -5,6 +5,9 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
+from django_structlog.signals import bind_extra_request_metadata
+
+from common.callers import bind_address
 
 
 def read_alone(connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:
@@ -26,6 +29,7 @@ class PortalConfig(AppConfig):
         from merchants.pages import register_frame  # noqa: PLC0415
 
         register_frame(frame)
+        bind_extra_request_metadata.connect(bind_address, dispatch_uid="bind_address")
         connection_created.connect(read_alone, dispatch_uid="read_alone")
         if settings.SENTRY_DSN:
             from complaints_portal import reporting  # noqa: PLC0415 (what nobody wants is not loaded)

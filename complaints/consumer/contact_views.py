@@ -14,11 +14,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from common.callers import network_of
 from common.errors import BadInput, IllegalMove
 from complaints.consumer import links, public
 from complaints.consumer.doors import SWITCH, consumer_door, speak
 from complaints.consumer.forms import AskForm, FileForm, PublicForm
-from complaints.consumer.limits import FORM_BY_ADDRESS, FORM_BY_PROGRAM, TooMany, address_of, count
+from complaints.consumer.limits import FORM_BY_ADDRESS, FORM_BY_PROGRAM, TooMany, count
 from complaints.consumer.public import Sent, Visitor
 from complaints.consumer.views import Notice
 from complaints.models import Complaint
@@ -90,7 +91,7 @@ def _take(filling: Filling) -> HttpResponse:
     request, program = filling.request, filling.program
     form = filling.form(_without_the_trap(request.POST))
     try:
-        count((FORM_BY_ADDRESS, address_of(request)), (FORM_BY_PROGRAM, str(program.pk)), now=request.now)
+        count((FORM_BY_ADDRESS, network_of(request)), (FORM_BY_PROGRAM, str(program.pk)), now=request.now)
         if filling.form(request.POST).is_of_a_machine:
             why = _("Your browser filled in a field that must stay empty. It is empty again: send once more.")
             return _show(filling, form, _notice(request, why), status=HTTPStatus.BAD_REQUEST)

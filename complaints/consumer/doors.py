@@ -18,8 +18,9 @@ from django.utils import translation
 from django.utils.decorators import decorator_from_middleware
 from django.views.decorators.csrf import csrf_exempt
 
+from common.callers import network_of
 from common.errors import PortalError
-from complaints.consumer.limits import LOOK_BY_ADDRESS, TooMany, address_of, count
+from complaints.consumer.limits import LOOK_BY_ADDRESS, TooMany, count
 from merchants.pages import PageRequest
 
 P = ParamSpec("P")
@@ -54,7 +55,7 @@ def consumer_door(
 
     def limited(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            count((LOOK_BY_ADDRESS, address_of(request)), now=request.now)
+            count((LOOK_BY_ADDRESS, network_of(request)), now=request.now)
             return view(request, *args, **kwargs)
         except TooMany as refusal:
             return too_many(request, refusal)

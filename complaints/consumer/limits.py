@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
-from ipaddress import ip_address, ip_network
 
-from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import PortalError
@@ -65,19 +62,6 @@ def count(*asked: tuple[Limit, str], now: datetime) -> None:
     _away.clear()
     if wait := max(waits, default=0):
         raise TooMany(wait)
-
-
-def address_of(request: HttpRequest) -> str:
-    """Return whose address a request came from: an IPv4 address, or the network of 64 bits of an IPv6 one."""
-    sent_from = request.META.get("REMOTE_ADDR", "")
-    if settings.TRUSTED_PROXIES:
-        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-        sent_from = hops[-settings.TRUSTED_PROXIES] if len(hops) >= settings.TRUSTED_PROXIES else sent_from
-    try:
-        address = ip_address(sent_from)
-    except ValueError:
-        return "unknown"
-    return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
 
 
 def _wait(limit: Limit, whose: str, *, now: datetime) -> int:

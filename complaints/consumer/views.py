@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from common.callers import network_of
 from common.errors import BadInput, IllegalMove, PortalError
 from complaints import services
 from complaints.consultations import services as consultations
@@ -31,7 +32,7 @@ from complaints.consumer.forms import (
     whose,
 )
 from complaints.consumer.history import history, picture_seen, refunds_seen, talk
-from complaints.consumer.limits import LOOK_BY_LINK, SEND_BY_ADDRESS, SEND_BY_LINK, TooMany, address_of, count
+from complaints.consumer.limits import LOOK_BY_LINK, SEND_BY_ADDRESS, SEND_BY_LINK, TooMany, count
 from complaints.consumer.links import Case, Opened
 from complaints.consumer.outlook import outlook, why_nothing_can_be_said
 from complaints.models import Complaint, Consultation
@@ -76,7 +77,7 @@ class Knock:
     def count(self) -> None:
         """Count what was sent. Refuses with `TooMany`."""
         link = (SEND_BY_LINK, self.opened.actor.case)
-        count(link, (SEND_BY_ADDRESS, address_of(self.request)), now=self.request.now)
+        count(link, (SEND_BY_ADDRESS, network_of(self.request)), now=self.request.now)
 
 
 @dataclass(frozen=True, slots=True)

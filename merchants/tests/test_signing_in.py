@@ -1,0 +1,71 @@
+"""Whom wrong passwords keep out: the name from the address that guessed, and nobody else."""
+
+from itertools import count
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from django.urls import reverse
+
+from complaints.tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+LIMIT = django_settings.AXES_FAILURE_LIMIT
+_numbers = count(1)
+
+
+@pytest.fixture
+def wang() -> Any:
+    user = make_user("wang-signs-in")
+    user.set_password("right")
+    user.save()
+    return user
+
+
+def an_address() -> str:
+    """An address that no other test has used: attempts are counted in the cache as well."""
+    number = next(_numbers)
+    return f"198.18.{number // 256}.{number % 256}"
+
+
+def sign_in(name: str, password: str, *, sender: str = "127.0.0.1", forwarded: str = "") -> int:
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+    client = Client(REMOTE_ADDR=sender, headers=headers)
+    return client.post(reverse("account_login"), {"login": name, "password": password}).status_code
+
+
+def test_too_many_wrong_passwords_lock_the_name_for_the_address_they_came_from(wang):
+    guesser, own = an_address(), an_address()
+    assert [sign_in("wang-signs-in", "wrong", sender=guesser) for _ in range(LIMIT)] == [200] * (LIMIT - 1) + [429]
+    assert sign_in("wang-signs-in", "right", sender=guesser) == 429
+    assert sign_in("wang-signs-in", "right", sender=own) == 302
+
+
+def test_behind_a_proxy_too(wang, settings):
+    settings.TRUSTED_PROXIES = 1
+    guesser, own = an_address(), an_address()
+    for _ in range(LIMIT):
+        sign_in("wang-signs-in", "wrong", forwarded=guesser)
+    assert sign_in("wang-signs-in", "right", forwarded=guesser) == 429
+    assert sign_in("wang-signs-in", "right", forwarded=own) == 302
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_whoever_makes_addresses_up_is_locked_out_all_the_same(wang, settings, proxies):
+    settings.TRUSTED_PROXIES = proxies
+    guesser = an_address()
+    seen = {"forwarded": f"{{}}, {guesser}"} if proxies else {"sender": guesser, "forwarded": "{}"}
+    for _ in range(LIMIT):
+        sign_in("wang-signs-in", "wrong", **{name: each.format(an_address()) for name, each in seen.items()})
+    assert sign_in("wang-signs-in", "right", **{name: each.format(an_address()) for name, each in seen.items()}) == 429
+
+
+def test_who_tries_many_names_keeps_nobody_else_out_behind_a_proxy(wang, settings):
+    settings.TRUSTED_PROXIES = 1
+    guesser, own = an_address(), an_address()
+    statuses = [sign_in(f"name-{number}", "wrong", forwarded=guesser) for number in range(22)]
+    assert set(statuses) == {200}
+    assert sign_in("wang-signs-in", "right", forwarded=guesser) == 200  # told to try again later
+    assert sign_in("wang-signs-in", "right", forwarded=own) == 302
