@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth.middleware import get_user
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
@@ -27,12 +28,16 @@ def actor_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Cal
 
 
 def language_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Speak the language that the person chose, on whichever machine; without a choice the browser's stays."""
+    """Speak the language that the person chose, on whichever machine; without a choice the browser's stays.
+
+    From here on `request.user` is the person themselves: to look through Django's lazy one costs each time.
+    """
     known = dict(settings.LANGUAGES)
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if isinstance(request.user, User) and request.user.language in known:
-            translation.activate(request.user.language)
+        request.user = user = get_user(request)
+        if isinstance(user, User) and user.language in known:
+            translation.activate(user.language)
             request.LANGUAGE_CODE = translation.get_language()  # as LocaleMiddleware does
         return get_response(request)
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from common.actors import Actor, ActorKind
-from merchants.members import administrators_of
+from merchants.members import administrators_of, memberships_of, page_actor
 from merchants.models import Grant, Membership, Merchant
 
 P = ParamSpec("P")
@@ -63,13 +63,17 @@ def member_page(grant: Grant | None) -> Callable[[MemberView[P]], PageView[P]]:
         @wraps(view)
         def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             request = cast("MemberRequest", request)
-            if not request.actor:
+            memberships = memberships_of(request)
+            actor = page_actor(request, memberships)
+            if not actor:
                 return _sign_in(request)
-            if request.actor.kind == ActorKind.STAFF:
+            if actor.kind == ActorKind.STAFF:
                 return redirect("admin:index")
-            if not request.memberships or (grant and grant not in request.actor.grants):
+            # Themselves from here on, which answers sooner than the lazy ones of the middleware.
+            request.actor, request.memberships = actor, memberships
+            if not memberships or (grant and grant not in actor.grants):
                 return no_access(request, grant)
-            request.merchant = request.memberships[0].merchant
+            request.merchant = memberships[0].merchant
             return view(request, *args, **kwargs)
 
         return page
