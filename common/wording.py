@@ -3,14 +3,20 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 
+NOTHING = timedelta(0)
+MINUTE = timedelta(minutes=1)
 SOON = timedelta(hours=24)
 URGENT = timedelta(hours=6)
+KEPT = 10_000
+"""So many faces of clocks are kept, each some hundred bytes: every minute of three and a half days in two languages."""
 
 
 @dataclass(frozen=True)
@@ -27,27 +33,29 @@ def clock_face(due_at: datetime, *, now: datetime, stopped_at: datetime | None =
 
     A clock that was stopped in time says so; one that was stopped late stays missed, by as much as it was late.
     """
-    moment = stopped_at or now
-    left = due_at - moment
-    if left < timedelta(0):
-        return ClockFace(
-            "missed",
-            _("missed by %(span)s") % {"span": span_words(-left)},
-            running=stopped_at is None,
-        )
-    if stopped_at is not None:
-        return ClockFace(
-            "stopped",
-            _("in time, %(span)s to spare") % {"span": span_words(left)},
-            running=False,
-        )
+    left = due_at - (stopped_at or now)
+    return _face(abs(left) // MINUTE, left < NOTHING, stopped_at is not None, get_language())
+
+
+@lru_cache(maxsize=KEPT)
+def _face(minutes: int, is_past: bool, is_stopped: bool, _language: str | None) -> ClockFace:
+    """The face of a clock that ends in so many whole minutes, or ended so many ago; the rows of a list share many."""
+    span = _span_words(minutes)
+    if is_past:
+        return ClockFace("missed", _("missed by %(span)s") % {"span": span}, running=not is_stopped)
+    if is_stopped:
+        return ClockFace("stopped", _("in time, %(span)s to spare") % {"span": span}, running=False)
+    left = minutes * MINUTE
     state = "urgent" if left < URGENT else "soon" if left < SOON else "calm"
-    return ClockFace(state, _("%(span)s left") % {"span": span_words(left)}, running=True)
+    return ClockFace(state, _("%(span)s left") % {"span": span}, running=True)
 
 
 def span_words(span: timedelta) -> str:
     """A span in its two largest units, rounded down: 3 d 4 h, 5 h 20 min, 12 min, less than 1 min."""
-    minutes = int(span.total_seconds()) // 60
+    return _span_words(span // MINUTE)
+
+
+def _span_words(minutes: int) -> str:
     days, hours = minutes // 1440, minutes // 60
     if days:
         return _("%(days)s d %(hours)s h") % {"days": days, "hours": hours % 24}
