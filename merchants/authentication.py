@@ -6,18 +6,17 @@ import secrets
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from common.actors import Actor, ActorKind
+from common.written import written
 from merchants.models import ApiKey, Grant, Merchant, Platform
 
 SCHEME = "cpk"
-FIND = "SELECT * FROM merchants_apikey WHERE prefix = %s AND revoked_at IS NULL"
-"""Written out: every request of a program begins with it, and composing it takes longer than asking. It is asked each
-time, so that a revoked key opens nothing from the next request on."""
 
 
 def new_api_key(
@@ -40,6 +39,12 @@ def new_api_key(
 def _hash(secret: str) -> str:
     """Return what is kept of a secret. It has 256 random bits, so a plain hash cannot be guessed back."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@written
+def _open_keys(prefix: str) -> QuerySet[ApiKey]:
+    """Find the key. It is asked each time, so that a revoked one opens nothing from the next request on."""
+    return ApiKey.objects.filter(prefix=prefix, revoked_at=None)
 
 
 def actor_of(key: ApiKey) -> Actor:
@@ -78,7 +83,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         parts = text.strip().split("_", 2)
         if len(parts) != 3 or parts[0] != SCHEME or not parts[1].isalnum():
             raise exceptions.AuthenticationFailed(_("This is not a key of this portal."))
-        key = next(iter(ApiKey.objects.raw(FIND, [parts[1]])), None)
+        key = next(iter(_open_keys(parts[1])), None)
         if key is None or not hmac.compare_digest(key.secret_hash, _hash(parts[2])):
             raise exceptions.AuthenticationFailed(_("This key is unknown, or it was revoked."))
         return KeyUser(actor_of(key)), key
