@@ -237,8 +237,10 @@ def line_document(line: HistoryLine) -> dict[str, Any]:
 
 
 def utc(moment: datetime | None) -> str | None:
-    """Write a moment in UTC, as the framework writes one that the database gave back."""
-    return None if moment is None else f"{moment.astimezone(UTC).isoformat()[:-6]}Z"
+    """Write a moment in UTC, as the framework writes one that the database gave back, which is in UTC already."""
+    if moment is None:
+        return None
+    return f"{(moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()[:-6]}Z"
 
 
 def yuan(amount: Decimal | None) -> str | None:
