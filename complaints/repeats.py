@@ -24,13 +24,14 @@ def said_just_now(
 ) -> Line | None:
     """Return what this person has said in the same words and with the same pictures within ten seconds, or None.
 
-    The caller holds the lock of the case, so that the first of two has been written down when the second looks.
+    The caller holds the lock of the case, so that the first of two has been written down when the second looks; lines
+    that can have pictures come with them.
     """
     if actor.kind not in PEOPLE:
         return None
     recent = lines.filter(actor_id=actor.id, actor_name=actor.name, text=text, at__gt=now - BREATH)
     pictures = _hashes(evidence)
-    return next((line for line in recent.order_by("at", "pk")[:1] if _hashes_of(line) == pictures), None)
+    return next((line for line in recent.order_by("at", "pk") if _hashes_of(line) == pictures), None)
 
 
 def _hashes_of(line: Message | InternalLine | ConsultationLine) -> set[str]:

@@ -92,7 +92,7 @@ def leave_message(
         raise BadInput(_("Write a message, or add a picture."), field="text")
     if len(text) > MESSAGE_LIMIT:
         raise BadInput(_("Keep the message to %(limit)d characters.") % {"limit": MESSAGE_LIMIT}, field="text")
-    if said := said_just_now(complaint.messages.all(), text, evidence, actor=actor, now=now):
+    if said := said_just_now(complaint.messages.prefetch_related("evidence"), text, evidence, actor=actor, now=now):
         return said
     message = Message.objects.create(
         complaint=complaint, role=ROLES[actor.kind], actor_id=actor.id, actor_name=actor.name, text=text, at=now

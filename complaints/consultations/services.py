@@ -186,7 +186,8 @@ def _said(
     now: datetime,
 ) -> Consultation:
     text = _text(text, needed=not evidence)
-    if said_just_now(consultation.lines.filter(verb=verb), text, evidence, actor=actor, now=now):
+    said_before = consultation.lines.filter(verb=verb).prefetch_related("evidence")
+    if said_just_now(said_before, text, evidence, actor=actor, now=now):
         return Consultation.objects.get(pk=consultation.pk)  # as the first of two has left it
     line = _write(consultation, verb, text, actor=actor, now=now)
     line.evidence.set(evidence)

@@ -93,6 +93,7 @@ def test_the_same_pictures_uploaded_twice_are_one_message_and_others_are_not_los
     assert list(say(evidence=[other], now=SOON).evidence.all()) == [other]
     assert say(evidence=[picture, other], now=SOON).evidence.count() == 2
     assert say(now=SOON).evidence.count() == 0
+    assert list(say(evidence=[same_picture(other)], now=SOON).evidence.all()) == [other]
     assert Message.objects.count() == 4
 
 
