@@ -429,6 +429,12 @@ def undo_offer(message: Message, request: HttpRequest | None) -> undo.Offer | No
 
 
 @register.filter
+def once_each(messages: Iterable[Message]) -> list[Message]:
+    """Return what is to be said, each sentence once: a double click has two answers, and one page shows both."""
+    return list({(each.level, str(each.message), each.extra_tags): each for each in messages}.values())
+
+
+@register.filter
 def message_tone(level_tag: str) -> str:
     """The tone of a message of django.contrib.messages."""
     return MESSAGE_TONES.get(level_tag, "accent")

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from common.actors import Actor, ActorKind
 from complaints import services as verbs
@@ -22,6 +23,7 @@ from complaints.tests.factories import (
     moment,
     platform_actor,
 )
+from complaints.tests.pages import browser, make_shop
 from complaints.tests.racing import collide
 from complaints.workspace import notes
 from evidence.models import Evidence
@@ -95,6 +97,19 @@ def test_the_same_pictures_uploaded_twice_are_one_message_and_others_are_not_los
     assert say(now=SOON).evidence.count() == 0
     assert list(say(evidence=[same_picture(other)], now=SOON).evidence.all()) == [other]
     assert Message.objects.count() == 4
+
+
+@pytest.mark.django_db
+def test_on_the_page_two_clicks_are_one_message_with_one_answer():
+    shop = make_shop()
+    complaint = shop.files(FILED)
+    with browser(shop.administrator, NOW.isoformat()) as client:
+        for text in ("Hello.", "Hello.", "Hello?"):
+            sent = client.post(reverse("complaints:leave_message", args=[complaint.complaint_no]), {"text": text})
+            assert sent.status_code == 302
+        page = client.get(sent.headers["Location"]).content.decode()
+    assert [message.text for message in complaint.messages.order_by("pk")] == ["Hello.", "Hello?"]
+    assert page.count("The message was left.") == 1
 
 
 def test_a_note_that_is_sent_twice_is_one(complaint):
