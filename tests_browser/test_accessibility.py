@@ -412,7 +412,7 @@ def test_what_answers_a_form_has_no_barrier_either(visitor, everything, how, che
 
 
 def test_the_walk_would_find_what_is_wrong(visitor, shop):
-    page = visitor.page(shop.administrator)
+    page = with_axe(visitor.page(shop.administrator))
     page.goto("/")
     page.evaluate(
         """() => {
