@@ -1,9 +1,28 @@
 """How people sign in."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
+from django.db.models import Q
 from django.http import HttpRequest
 
 from common.callers import network_of
+from merchants.models import User
+
+LONGEST = 255
+"""Characters of a name that is kept with the attempts; nobody has a longer one."""
+
+
+def locked_out_as(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
+    """Return the name for which wrong passwords are counted; called by axes.
+
+    Whoever signs in by username or by address, in capitals or not, is one person, and has as many tries in all.
+    """
+    given = credentials or request.POST
+    typed = str(given.get("username") or given.get("email") or given.get("login") or "").strip()[:LONGEST]
+    same = User.objects.filter(Q(username__iexact=typed) | Q(email__iexact=typed)) if typed else User.objects.none()
+    return same.order_by("pk").values_list("username", flat=True).first() or typed.lower()
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types

@@ -18,7 +18,7 @@ _numbers = count(1)
 
 @pytest.fixture
 def wang() -> Any:
-    user = make_user("wang-signs-in")
+    user = make_user("wang-signs-in", email="wang@example.com")
     user.set_password("right")
     user.save()
     return user
@@ -41,6 +41,28 @@ def test_too_many_wrong_passwords_lock_the_name_for_the_address_they_came_from(w
     assert [sign_in("wang-signs-in", "wrong", sender=guesser) for _ in range(LIMIT)] == [200] * (LIMIT - 1) + [429]
     assert sign_in("wang-signs-in", "right", sender=guesser) == 429
     assert sign_in("wang-signs-in", "right", sender=own) == 302
+
+
+def test_whoever_is_named_in_several_ways_has_as_many_tries_in_all(wang):
+    guesser = an_address()
+    names = ["wang-signs-in", "WANG-signs-in", "wang@example.com", "Wang@Example.com"]
+    statuses = [sign_in(names[number % len(names)], "wrong", sender=guesser) for number in range(LIMIT)]
+    assert statuses == [200] * (LIMIT - 1) + [429]
+    assert [sign_in(name, "right", sender=guesser) for name in names] == [429] * len(names)
+
+
+def test_the_right_password_forgets_the_wrong_ones(wang):
+    own = an_address()
+    for _time in range(2):
+        assert [sign_in("WANG-signs-in", "wrong", sender=own) for _ in range(LIMIT - 1)] == [200] * (LIMIT - 1)
+        assert sign_in("wang@example.com", "right", sender=own) == 302
+
+
+def test_a_name_that_nobody_has_is_locked_as_well_in_capitals_or_not(db):
+    guesser = an_address()
+    for number in range(LIMIT):
+        status = sign_in(("Nobody", "nobody")[number % 2], "wrong", sender=guesser)
+    assert status == 429
 
 
 def test_behind_a_proxy_too(wang, settings):
