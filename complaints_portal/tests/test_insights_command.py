@@ -54,9 +54,10 @@ def test_it_counts_one_merchant_and_leaves_the_others(shops):
 
 
 def test_after_it_the_task_need_not_read_what_was_before(shops, monkeypatch):
+    before = oldest_open()
     run()
-    position = oldest_open()
-    assert Watermark.objects.get(name=READER).transaction == position - 1
+    # Transactions of other databases on the same server, as those of other tests, have numbers of the same row.
+    assert before <= Watermark.objects.get(name=READER).transaction + 1 <= oldest_open()
     monkeypatch.setattr(summaries, "oldest_open", lambda: 2**62)
     assert refresh(now=moment("2026-11-26T12:00+08:00")) == 6, "this test's own transaction is still open: it is read"
 
