@@ -51,8 +51,11 @@ def _face(minutes: int, is_past: bool, is_stopped: bool, _language: str | None) 
 
 
 def span_words(span: timedelta) -> str:
-    """A span in its two largest units, rounded down: 3 d 4 h, 5 h 20 min, 12 min, less than 1 min."""
-    return _span_words(span // MINUTE)
+    """A span in its two largest units, rounded down: 3 d 4 h, 5 h 20 min, 12 min, less than 1 min.
+
+    One that is negative, because two machines' clocks differ, is less than a minute too.
+    """
+    return _span_words(max(span, NOTHING) // MINUTE)
 
 
 def _span_words(minutes: int) -> str:

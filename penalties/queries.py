@@ -40,30 +40,30 @@ POINTS = Statement(
 )
 """All that is added up stands in one index; a name is looked up for each sum, not for each penalty."""
 WAITING = Statement(
-    f"""
+    """
         SELECT count(*) FROM (
             SELECT FROM penalties_penalty
             WHERE merchant_id = %s AND status = %s AND window_closed_at IS NULL AND appeal_by >= %s
-            ORDER BY appeal_by, id LIMIT {CAP + 1}
+            ORDER BY appeal_by, id LIMIT %s
         ) AS counted
-    """,  # noqa: S608 (a number of the code)
-    [Place(0), Status.IN_EFFECT.value, Place(1)],
+    """,
+    [Place(0), Status.IN_EFFECT.value, Place(1), CAP + 1],
     planned_each_time=True,
 )
 """By a plan for merchants of middling size the database would look at every open window before it counts a thousand."""
 WINDOWS = Statement(
-    f"""
-        SELECT number, closing.* FROM generate_series(0, {DAYS - 1}) AS number CROSS JOIN LATERAL (
+    """
+        SELECT number, closing.* FROM generate_series(0, %s) AS number CROSS JOIN LATERAL (
             SELECT count(*), min(appeal_by), max(appeal_by) FROM (
                 SELECT appeal_by FROM penalties_penalty
                 WHERE merchant_id = %s AND status = %s AND window_closed_at IS NULL
                     AND appeal_by >= CASE number WHEN 0 THEN %s ELSE %s + (number - 1) * '24 hours'::interval END
                     AND appeal_by < %s + number * '24 hours'::interval
-                ORDER BY appeal_by, id LIMIT {CAP + 1}
+                ORDER BY appeal_by, id LIMIT %s
             ) AS counted
         ) AS closing (found, first_at, last_at) WHERE found > 0 ORDER BY number
-    """,  # noqa: S608 (numbers of the code)
-    [Place(0), Status.IN_EFFECT.value, Place(1), Place(2), Place(2)],
+    """,
+    [DAYS - 1, Place(0), Status.IN_EFFECT.value, Place(1), Place(2), Place(2), CAP + 1],
 )
 """Each day is a stretch of the index, as in `deadlines.forecast.BY_DAY`."""
 

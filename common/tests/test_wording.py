@@ -96,3 +96,10 @@ def test_a_name_keeps_its_first_character(name: str, masked: str) -> None:
 )
 def test_two_signs_stand_for_a_person(name, signs):
     assert wording.initials(name) == signs
+
+
+@pytest.mark.parametrize(
+    "span", [-timedelta(days=2), -timedelta(minutes=1), -TICK, timedelta(0), timedelta(minutes=1) - TICK]
+)
+def test_a_span_is_never_negative(span):
+    assert wording.span_words(span) == "less than 1 min"

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
@@ -50,7 +49,7 @@ def shop() -> Shop:
 def visited(client: Client, path: str) -> tuple[str, int]:
     """What a page says, and in how many statements of its own."""
     with CaptureQueriesContext(connection) as queries:
-        response: HttpResponse = client.get(path)  # type: ignore[assignment]  # the client's answer is one
+        response = client.get(path)
     assert response.status_code == 200
     return DIFFERS.sub("", response.content.decode()), len(queries)
 
