@@ -27,6 +27,7 @@ SHORTEST = 2
 """Characters of the shortest word that is looked for: one is in nearly every complaint."""
 
 INDEXES = ("complaint_by_words", "complaint_by_pairs")
+SETTLE = "SELECT coalesce(sum(gin_clean_pending_list(to_regclass(name))), 0) FROM unnest(%s) AS name"
 WAITING_LIMIT = 16_384
 """Kilobytes of new entries that wait beside each index, some thousands of complaints; a search reads through them."""
 MOST_NUMBERS = 1_000
@@ -138,9 +139,12 @@ def _starts_with(name: str, text: str) -> Q:
 
 
 def settle() -> int:
-    """Put what was filed lately in its place in the indexes, and return how many pages of it there were."""
+    """Put what was filed lately in its place in the indexes, and return how many pages of it there were.
+
+    An index that is not there has none: a great fill leaves them out meanwhile.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT sum(gin_clean_pending_list(name::regclass)) FROM unnest(%s) AS name", [list(INDEXES)])
+        cursor.execute(SETTLE, [list(INDEXES)])
         return int(cursor.fetchone()[0])
 
 

@@ -271,3 +271,9 @@ def test_what_was_filed_waits_beside_the_indexes_is_found_and_is_put_in_its_plac
     assert search.settle() >= 2
     assert search.settle() == 0
     assert found("青花瓷") == found("瓷瓶") == {"new"}
+
+
+def test_while_a_great_fill_leaves_the_indexes_out_there_is_nothing_to_put_in_its_place():
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX {', '.join(search.INDEXES)}")
+    assert search.settle() == 0
