@@ -1,0 +1,35 @@
+"""What no page of the portal sends, and somebody may: it is answered, and never with a fault of ours."""
+
+import pytest
+from django.test import Client
+
+from complaints.tests.pages import Shop, browser, make_shop
+
+NOON = "2026-03-10T12:00+08:00"
+
+
+@pytest.fixture
+def shop(db) -> Shop:
+    return make_shop("Tea House")
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/complaints/?due=",
+        "/complaints/?status=all&filed_from=",
+        "/complaints/?status=all&filed_to=",
+        "/refunds/?opened_from=",
+        "/refunds/?opened_to=",
+        "/violations/?issued_from=",
+        "/violations/?issued_to=",
+        "/consultations/?asked_from=",
+        "/consultations/?asked_to=",
+        "/insights/?first=",
+        "/insights/?last=",
+    ],
+)
+def test_the_first_and_the_last_day_that_there_are_can_be_asked_for(shop, address, day):
+    with browser(shop.administrator, NOON) as client:
+        assert client.get(address + day).status_code == 200
