@@ -33,3 +33,11 @@ def shop(db) -> Shop:
 def test_the_first_and_the_last_day_that_there_are_can_be_asked_for(shop, address, day):
     with browser(shop.administrator, NOON) as client:
         assert client.get(address + day).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/complaints/assign/", "/complaints/bulk/", "/theme/", "/members/ask/"])
+def test_a_mere_word_is_no_way_back(shop, address):
+    with browser(shop.administrator, NOON) as client:
+        answer = client.post(address, {"next": "a mere word", "one": "none", "assignee": "nobody", "grant": "view"})
+    assert answer.status_code in (302, 404)
+    assert "mere" not in answer.headers.get("Location", "")
