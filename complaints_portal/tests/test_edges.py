@@ -41,3 +41,7 @@ def test_a_mere_word_is_no_way_back(shop, address):
         answer = client.post(address, {"next": "a mere word", "one": "none", "assignee": "nobody", "grant": "view"})
     assert answer.status_code in (302, 404)
     assert "mere" not in answer.headers.get("Location", "")
+
+
+def test_the_page_about_the_api_is_only_read(db):
+    assert Client().options("/api/docs/").status_code == 405
