@@ -9,6 +9,7 @@ from typing import IO, Any
 from django.http import HttpRequest, UnreadablePostError
 from django.utils.translation import gettext_lazy as _
 from rest_framework.parsers import BaseParser
+from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.json import strict_constant
 
 from common.errors import BadInput, PortalError
@@ -64,6 +65,23 @@ def stream_of(request: HttpRequest) -> IO[bytes] | HttpRequest:
 
 def too_large(limit: int) -> TooLarge:
     return TooLarge(_("The body is larger than %(limit)d MB.") % {"limit": limit // MEGABYTE})
+
+
+class JsonRenderer(JSONRenderer):
+    r"""Writes JSON, also where an answer repeats half a sign of UTF-16, which UTF-8 has no bytes for: as it was sent.
+
+    JSON may hold `\ud800` alone, and a refusal names the value or the field that cannot be taken.
+    """
+
+    def render(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().render(*args, **options)
+        except UnicodeEncodeError:
+            return _EscapingRenderer().render(*args, **options)
+
+
+class _EscapingRenderer(JSONRenderer):
+    ensure_ascii = True
 
 
 class JsonParser(BaseParser):

@@ -10,14 +10,13 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils import json
 from rest_framework.views import APIView
 
 from common.actors import Actor, ActorKind
-from common.bodies import MEGABYTE, JsonParser, take_body
+from common.bodies import MEGABYTE, JsonParser, JsonRenderer, take_body
 from common.errors import NotAllowed, Sentence
 from common.keyset import Page, Segment, keyset_page
 from common.openapi import PortalSchema
@@ -145,6 +144,6 @@ def _once(post: Handler) -> Handler:
 
 def _answer(response: Response) -> Answer:
     """Return a response as it is kept: the content as JSON has it."""
-    content = json.loads(JSONRenderer().render(response.data).decode())
+    content = json.loads(JsonRenderer().render(response.data).decode())
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     return Answer(response.status_code, content, headers)
