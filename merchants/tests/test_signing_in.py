@@ -1,10 +1,12 @@
 """Whom wrong passwords keep out: the name from the address that guessed, and nobody else."""
 
+import re
 from itertools import count
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
 from django.urls import reverse
 
@@ -91,3 +93,48 @@ def test_who_tries_many_names_keeps_nobody_else_out_behind_a_proxy(wang, setting
     assert set(statuses) == {200}
     assert sign_in("wang-signs-in", "right", forwarded=guesser) == 200  # told to try again later
     assert sign_in("wang-signs-in", "right", forwarded=own) == 302
+
+
+# What a stranger learns
+
+
+def hashes_of(name: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how often a password is hashed when somebody signs in with a wrong one: nothing else takes long."""
+    hashed: list[str] = []
+    encode = PBKDF2PasswordHasher.encode
+
+    def noted(self: PBKDF2PasswordHasher, password: str, *rest: Any) -> str:
+        hashed.append(password)
+        return encode(self, password, *rest)
+
+    with monkeypatch.context() as watched:
+        watched.setattr(PBKDF2PasswordHasher, "encode", noted)
+        assert sign_in(name, "wrong", sender=an_address()) == 200
+    return len(hashed)
+
+
+def test_a_wrong_password_takes_as_long_for_an_address_that_somebody_has(wang, settings, monkeypatch):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    wang.username = "wang@example.com"
+    wang.set_password("right")
+    wang.save()
+    names = ["wang@example.com", "nobody@example.com", "nobody"]
+    assert [hashes_of(name, monkeypatch) for name in names] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("address", ["wang@example.com", "nobody@example.com"])
+def test_a_mail_leads_to_the_portal_whatever_host_the_request_named(wang, settings, mailoutbox, address):
+    settings.PUBLIC_URL, settings.ALLOWED_HOSTS = "https://portal.example:8443", ["*"]
+    client = Client(REMOTE_ADDR=an_address(), headers={"host": "evil.example", "accept-language": "en"})
+    assert client.post(reverse("account_reset_password"), {"email": address}).status_code == 302
+    (mail,) = mailoutbox
+    assert mail.subject.startswith("[portal.example:8443] ")
+    assert "evil" not in mail.subject + mail.body
+    links = re.findall(r"https?://[^/\s]+/[^\s]*", mail.body)
+    if address == "wang@example.com":
+        (link,) = links
+        assert link.startswith("https://portal.example:8443/accounts/password/reset/key/")
+        assert client.get(link.removeprefix("https://portal.example:8443"), follow=True).status_code == 200
+    else:
+        assert not links  # nobody signs up by themselves
+        assert "Nobody has an account with this address here." in mail.body
