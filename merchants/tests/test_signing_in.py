@@ -138,3 +138,24 @@ def test_a_mail_leads_to_the_portal_whatever_host_the_request_named(wang, settin
     else:
         assert not links  # nobody signs up by themselves
         assert "Nobody has an account with this address here." in mail.body
+
+
+# One's mail address
+
+
+def test_an_address_counts_once_its_link_was_opened_and_not_before(wang, mailoutbox):
+    li = make_user("li-signs-in", email="li@example.com")
+    page = reverse("account_email")
+    client = Client(REMOTE_ADDR=an_address(), headers={"accept-language": "en"})
+    client.force_login(wang, backend="merchants.backends.PeopleBackend")
+    for address in (li.email, "new@example.com"):
+        assert client.post(page, {"action_add": "", "email": address}).status_code == 302
+        answer = client.post(page, {"action_primary": "", "email": address}, follow=True)
+        assert "Open the link in the mail that we sent to this address first." in answer.content.decode()
+        wang.refresh_from_db()
+        assert wang.email == "wang@example.com"
+    (link,) = re.findall(r"https?://[^/\s]+(/accounts/confirm-email/\S+)", mailoutbox[-1].body)
+    assert client.post(link).status_code == 302
+    client.post(page, {"action_primary": "", "email": "new@example.com"})
+    wang.refresh_from_db()
+    assert wang.email == "new@example.com"
