@@ -43,5 +43,15 @@ def test_a_mere_word_is_no_way_back(shop, address):
     assert "mere" not in answer.headers.get("Location", "")
 
 
+def test_nobody_on_the_way_keeps_what_somebody_who_is_signed_in_was_shown(shop):
+    with browser(shop.administrator, NOON) as client:
+        for address in ("/", "/complaints/", "/members/", "/accounts/email/", "/no/such/page/"):
+            assert client.get(address).headers["Cache-Control"] == "private, no-cache"
+        (program,) = shop.merchant.mini_programs.all()
+        shown_to_all = client.get(f"/contact/{program.platform.code}/{program.app_id}.json")
+        assert shown_to_all.headers["Cache-Control"] == "public, max-age=300"
+    assert "Cache-Control" not in Client().get("/api/schema/").headers
+
+
 def test_the_page_about_the_api_is_only_read(db):
     assert Client().options("/api/docs/").status_code == 405
