@@ -176,7 +176,13 @@ ACCOUNT_FORMS = {"login": "merchants.forms.SignInForm"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # members come by invitation; nobody signs up by themselves
-ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip", "reset_password": "20/m/ip,5/m/key", "join": "20/m/ip"}
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "20/m/ip",
+    "second_factor": "8/15m/key",  # wrong codes for one person, from wherever they come
+    "reset_password": "20/m/ip,5/m/key",
+    "join": "20/m/ip",
+}
+MFA_FORMS = {"authenticate": "merchants.forms.CodeForm", "reauthenticate": "merchants.forms.CodeAgainForm"}
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

@@ -5,10 +5,12 @@ from itertools import count
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
 from django.urls import reverse
+from freezegun import freeze_time
 
 from complaints.tests.factories import make_user
 
@@ -159,3 +161,38 @@ def test_an_address_counts_once_its_link_was_opened_and_not_before(wang, mailout
     client.post(page, {"action_primary": "", "email": "new@example.com"})
     wang.refresh_from_db()
     assert wang.email == "new@example.com"
+
+
+# The second factor
+
+
+def code_of(secret: str) -> str:
+    """The six digits of this moment."""
+    return str(totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time()))))
+
+
+def asked_for_a_code(user: Any, sender: str) -> Client:
+    """A browser that gave the right password."""
+    client = Client(REMOTE_ADDR=sender, headers={"accept-language": "en"})
+    answer = client.post(reverse("account_login"), {"login": user.username, "password": "right"})
+    assert answer.headers["Location"].startswith(reverse("mfa_authenticate"))
+    return client
+
+
+def test_wrong_codes_are_counted_for_the_person_from_wherever_they_come(wang):
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(wang, secret)
+    page = reverse("mfa_authenticate")
+    with freeze_time("2026-03-10T04:00:00Z"):
+        right = code_of(secret)
+        wrong = f"{(int(right) + 500_000) % 1_000_000:06d}"
+        owner = asked_for_a_code(wang, an_address())
+        assert owner.post(page, {"code": wrong}).status_code == 200
+        assert owner.post(page, {"code": right}).status_code == 302  # which forgets the wrong one
+    with freeze_time("2026-03-10T04:05:00Z"):
+        guessers = [asked_for_a_code(wang, an_address()) for _number in range(9)]
+        assert [guesser.post(page, {"code": wrong}).status_code for guesser in guessers[:8]] == [200] * 8
+        assert guessers[8].post(page, {"code": code_of(secret)}).status_code == 200  # right, and not taken
+    with freeze_time("2026-03-10T04:20:01Z"):
+        assert owner.get(reverse("home")).status_code == 403  # signed in all the while
+        assert asked_for_a_code(wang, an_address()).post(page, {"code": code_of(secret)}).status_code == 302
