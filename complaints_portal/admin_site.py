@@ -1,10 +1,12 @@
 """The admin of support staff and operators: the stock one, in the product's look, with the product's sign-in."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -61,6 +63,17 @@ class PortalAdminSite(AdminSite):
         from complaints_portal.sweep_desk.urls import desk_urls  # noqa: PLC0415 (its pages ask this very site)
 
         return [*desk_urls(self.admin_view), *super().get_urls()]
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        """Refuse an address with a NUL in it: the stock lists filter by whatever it holds, and the database fails."""
+
+        @wraps(view)
+        def whole(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if "\0" in request.path or any("\0" in text for _name, texts in request.GET.lists() for text in texts):
+                raise BadRequest("a NUL in the address")
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(whole, cacheable)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show what is there, and above it the sweeps, each desk and money in numbers, to whoever may see them."""

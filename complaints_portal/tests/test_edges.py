@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from complaints.tests.factories import make_user
 from complaints.tests.pages import Shop, browser, make_shop
 
 NOON = "2026-03-10T12:00+08:00"
@@ -41,6 +42,13 @@ def test_a_mere_word_is_no_way_back(shop, address):
         answer = client.post(address, {"next": "a mere word", "one": "none", "assignee": "nobody", "grant": "view"})
     assert answer.status_code in (302, 404)
     assert "mere" not in answer.headers.get("Location", "")
+
+
+@pytest.mark.parametrize("address", ["?status=%00", "?q=a&kind__exact=x%00", "%00/change/", "x%00y/history/"])
+def test_an_address_of_admin_with_a_nul_in_it_is_refused(db, address):
+    client = Client()
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+    assert client.get(f"/admin/penalties/penalty/{address}").status_code == 400
 
 
 def test_nobody_on_the_way_keeps_what_somebody_who_is_signed_in_was_shown(shop):
