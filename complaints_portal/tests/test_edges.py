@@ -4,7 +4,8 @@ import pytest
 from django.test import Client
 
 from complaints.tests.factories import make_user
-from complaints.tests.pages import Shop, browser, make_shop
+from complaints.tests.pages import Shop, browser, make_shop, text_of
+from complaints_portal.middleware import LARGEST_FORM
 
 NOON = "2026-03-10T12:00+08:00"
 
@@ -59,6 +60,15 @@ def test_nobody_on_the_way_keeps_what_somebody_who_is_signed_in_was_shown(shop):
         shown_to_all = client.get(f"/contact/{program.platform.code}/{program.app_id}.json")
         assert shown_to_all.headers["Cache-Control"] == "public, max-age=300"
     assert "Cache-Control" not in Client().get("/api/schema/").headers
+
+
+@pytest.mark.parametrize("address", ["/accounts/login/", "/complaints/", "/no/such/page/"])
+def test_a_form_that_is_larger_than_any_could_be_is_refused_before_it_is_read(db, address):
+    kind = "multipart/form-data; boundary=x"
+    for size in (LARGEST_FORM + 1, 2**50):
+        answer = Client().generic("POST", address, b"", content_type=kind, CONTENT_LENGTH=str(size))
+        assert answer.status_code == 413
+        assert "413" in text_of(answer)
 
 
 def test_the_page_about_the_api_is_only_read(db):
