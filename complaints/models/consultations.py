@@ -30,7 +30,7 @@ class Consultation(models.Model):
     pictures = models.ManyToManyField(Evidence, related_name="+", blank=True, verbose_name=_("pictures"))
 
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.OPEN)
-    asked_at = models.DateTimeField(_("asked at"))
+    asked_at = models.DateTimeField(pgettext_lazy("a consultation", "asked at"))
     waiting_since = models.DateTimeField(
         _("waiting since"), null=True, blank=True, help_text=_("The oldest question that has no answer yet.")
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils.translation import override
 
 from appeals import services as appeals
 from common.policy import Policy
@@ -68,6 +69,16 @@ TABLES = {
 def test_the_page_about_states_shows_the_table_of_moves(table):
     text = (ROOT / "docs" / "states.md").read_text()
     assert f"```mermaid\n{table.as_mermaid()}\n```" in text
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_the_page_about_states_says_each_as_the_pages_do_in_chinese(table):
+    text = (ROOT / "docs" / "states.md").read_text()
+    part = text[: text.index(table.as_mermaid())].rpartition("\n## ")[2]
+    with override("zh-hans"):
+        assert dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", part, re.MULTILINE)) == {
+            state: str(label) for state, label in table.labels.items()
+        }
 
 
 NOUNS = "complaint|deadline|no_refund_claim|refund_case|refund|fund|penalty|appeal|review"

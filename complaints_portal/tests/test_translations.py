@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 import pytest
+from django.utils.translation import override
 
+from appeals.models import Appeal
+from complaints.models import Complaint, Consultation, Export
 from complaints.services import cancel
 from complaints.tests.factories import consumer_actor, handle_at, make_user, moment
 from complaints.tests.pages import Shop, browser, make_shop, member
@@ -167,3 +170,11 @@ def test_the_chinese_is_set_in_one_way(catalog):
 
 def _texts(string):
     return [string] if isinstance(string, str) else list(string)
+
+
+def test_one_english_word_is_several_chinese_ones_where_it_means_several_things():
+    with override("zh-hans"):
+        asked = {model: str(model._meta.get_field("asked_at").verbose_name) for model in (Appeal, Consultation, Export)}
+        described = [str(model._meta.get_field("description").verbose_name) for model in (Appeal, Complaint)]
+    assert list(asked.values()) == ["要求补充时间", "咨询时间", "申请时间"]
+    assert described == ["申诉描述", "投诉描述"]
