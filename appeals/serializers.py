@@ -51,7 +51,9 @@ class EvidenceGivenSerializer(serializers.Serializer[dict[str, Any]]):
 class SubmitSerializer(EvidenceGivenSerializer):
     """An appeal: at least one picture, new or given before, and a description."""
 
-    description = TextField(max_length=DESCRIPTION_LIMIT, help_text=_("How the consumer's problem was solved."))
+    description = TextField(
+        max_length=DESCRIPTION_LIMIT, help_text=_("How the consumer's problem was solved, or how the refund stands.")
+    )
     proofs = serializers.ListField(
         child=serializers.ChoiceField(Proof.choices),
         required=False,
