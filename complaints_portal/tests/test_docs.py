@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,8 @@ def test_the_page_about_the_policy_shows_its_numbers():
     shown = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", text, re.MULTILINE))
     assert len(shown) >= 6
     assert shown == {name: str(getattr(Policy(), name)) for name in shown}
+    assert set(re.findall(r"`(\w+)`", text)) >= {each.name for each in fields(Policy)}
+    assert f"`{list(Policy().reminder_hours)}`" in text
 
 
 @pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name)
