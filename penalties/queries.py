@@ -282,4 +282,4 @@ def record(merchant_id: int, now: datetime) -> Iterable[Tally]:
     counted = standing[: CAP + 1].aggregate(points=Sum("points", default=0), number=Count("pk"))
     recent = Penalty.objects.filter(merchant_id=merchant_id, issued_at__gte=now - RECENT)[: CAP + 1].count()
     points = f"{counted['points']:,}" + ("+" if counted["number"] > CAP else "")
-    return Tally(_("points in effect"), points), Tally(_("penalties in 90 days"), count_words(recent))
+    return Tally(_("points in effect or under appeal"), points), Tally(_("penalties in 90 days"), count_words(recent))

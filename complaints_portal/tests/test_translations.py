@@ -178,3 +178,15 @@ def test_one_english_word_is_several_chinese_ones_where_it_means_several_things(
         described = [str(model._meta.get_field("description").verbose_name) for model in (Appeal, Complaint)]
     assert list(asked.values()) == ["要求补充时间", "咨询时间", "申请时间"]
     assert described == ["申诉描述", "投诉描述"]
+
+
+def test_what_all_reviews_say_names_no_noun_of_one_of_them(catalog):
+    shared = ("complaints/reviews/", "deadlines/reviewing.py", "templates/admin/reviews/")
+    about_both = {"This merchant's record"}
+    said = {
+        message.id: message.string
+        for message in catalog
+        if message.locations and all(place.startswith(shared) for place, _line in message.locations)
+    }
+    assert len(said) > 50
+    assert {words for words, chinese in said.items() if "申诉" in chinese} <= about_both

@@ -369,7 +369,7 @@ def test_the_desk_shows_the_merchants_record_and_their_latest_rulings(li):
     shown = look(signed_in(li), claim)
     record = {str(tally.label): tally.words for tally in shown.context["record"]}
     assert (record["claims accepted in 90 days"], record["claims overruled in 90 days"]) == ("1", "0")
-    assert {"points in effect", "penalties in 90 days", "appeals approved"} <= set(record)
+    assert {"points in effect or under appeal", "penalties in 90 days", "appeals approved"} <= set(record)
     assert shown.context["latest"] == [old]
     text = text_of(shown)
     assert f'href="{desk(old)}"' in text
