@@ -118,6 +118,7 @@ WAYS: dict[str, Promise] = {
     "api": gettext_lazy("Asked the payment system to refund %(amount)s."),
     "elsewhere": gettext_lazy("Recorded a refund of %(amount)s that was made elsewhere."),
 }
+FROM_THE_FUND = gettext_lazy("From the bonus %(bonus)s, from the deposit %(deposit)s.")
 REFUND_RESULTS: dict[str, Promise] = {
     "succeed": gettext_lazy("The payment system confirmed the refund of %(amount)s."),
     "fail": gettext_lazy("The refund of %(amount)s failed; no money moved."),
@@ -234,7 +235,7 @@ def _refunded(line: HistoryLine) -> str:
     if "deposit" not in line.detail:
         return sentence
     parts = {name: yuan(Decimal(line.detail[name])) for name in ("bonus", "deposit")}
-    return f"{sentence} {_('From the bonus %(bonus)s, from the deposit %(deposit)s.') % parts}"
+    return f"{sentence} {FROM_THE_FUND % parts}"
 
 
 def _reinstated(line: HistoryLine) -> str:

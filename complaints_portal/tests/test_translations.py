@@ -1,5 +1,6 @@
 """Both languages are whole: nothing of the other one is left on a page, and the Chinese keeps its rules."""
 
+import ast
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -190,3 +191,22 @@ def test_what_all_reviews_say_names_no_noun_of_one_of_them(catalog):
     }
     assert len(said) > 50
     assert {words for words, chinese in said.items() if "申诉" in chinese} <= about_both
+
+
+def test_no_message_hides_in_a_string_that_is_put_together(catalog):
+    """Babel looks into none of them; what only stands there would reach no catalogue, and be shown in English."""
+    known = {text for message in catalog if message.id for text in _texts(message.id)}
+    hidden = []
+    for path, place in catalogue._sources():
+        if path.suffix == ".py":
+            strings = [each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.JoinedStr)]
+            hidden += [(place, text) for string in strings for text in _messages_in(string) if text not in known]
+    assert hidden == []
+
+
+def _messages_in(string):
+    """The first text that each call for a translation in this string is given; a context comes before it."""
+    for call in ast.walk(string):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in catalogue.KEYWORDS:
+            texts = [each.value for each in call.args if isinstance(each, ast.Constant)]
+            yield texts[1 if call.func.id.startswith(("pgettext", "npgettext")) else 0]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils.translation import override
 
 from appeals.services import AppealInput, submit
 from complaints import services as complaints
@@ -251,3 +252,11 @@ def test_no_template_of_these_pages_carries_a_number_of_the_policy():
     assert "policy.bonus_percent" in pages
     for number in ("3 working days", "7 days", "30 %", "10,000", "1/3"):
         assert number not in pages
+
+
+def test_what_the_fund_paid_is_told_in_chinese_as_well(shop):
+    case = case_at(RULED, program=shop.program, amount="100.00")
+    fund_at(NOON, shop.merchant, "500.00")
+    refund_at("2026-03-07T13:00+08:00", case, "100.00")
+    with override("zh-hans"):
+        assert "使用体验保障金退款¥100.00。 其中奖励金支付¥33.33，体验保障金支付¥66.67。" in told(case)
