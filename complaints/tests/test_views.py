@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from complaints.intake import file_complaints
-from complaints.models import Complaint, Handling, HistoryLine, Message
+from complaints.models import Complaint, Handling, HistoryLine, Message, Method
 from complaints.services import cancel, leave_message
 from complaints.states import COMPLAINT
 from complaints.tests.factories import (
@@ -114,6 +114,18 @@ def test_a_member_who_may_only_see_gets_no_forms_but_whom_to_ask(shop, complaint
         assert client.post(page_of(complaint, "leave_message"), {"text": "Hello"}).status_code == 403
     assert not Evidence.objects.exists()
     assert Message.objects.count() == Handling.objects.count() == 0
+
+
+def test_who_may_only_see_learns_whom_to_ask_for_messages_as_long_as_one_can_be_left(shop, complaint):
+    handle_at("2026-03-10T08:00+08:00", complaint, Method.SHIPPED)
+    with browser(member(shop, Grant.VIEW), TUESDAY) as client:
+        reviewed = client.get(page_of(complaint))
+        assert "You may see this complaint, but not leave messages." in text_of(reviewed)
+        assert "Wang Fang" in text_of(reviewed)
+        assert "<textarea" not in reviewed.content.decode()
+        cancel_at = moment("2026-03-10T08:30+08:00")
+        cancel(complaint.pk, reason="Solved.", actor=consumer_actor(complaint), now=cancel_at)
+        assert "but not leave messages" not in text_of(client.get(page_of(complaint)))
 
 
 def test_who_belongs_to_no_merchant_is_told_so(complaint):
