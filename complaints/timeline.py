@@ -76,6 +76,8 @@ class Entry:
     text: str = ""
     handling: Handling | None = None
     pictures: Iterable[Evidence] = ()
+    lead: str = ""
+    """What stands before the text, where it was written to somebody else than who reads it here."""
 
     @property
     def role_label(self) -> str:

@@ -1,5 +1,6 @@
 """What a consumer sees of a case in which everything happened, and that it is nothing of the shop's own."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -222,6 +223,18 @@ def test_who_refuses_is_said_while_the_platform_looks(shop):
     page = shown(complaint, "2026-03-11T10:00+08:00")
     assert "The shop refuses it. The platform looks whether it may." in page
     assert "It decides by 2026-03-16 " in page
+
+
+def test_words_to_the_shop_are_not_read_as_words_to_the_consumer(shop):
+    complaint = shop.files(MONDAY, trade_amount=Decimal("100.00"))
+    handle_at(MONDAY, complaint, Method.SHIPPED)
+    judge(NoRefundClaim.objects.get(complaint=complaint), RULED, "您需向用户退款。")
+    services.leave_message(complaint.pk, "SAID-BY-STAFF", actor=STAFF, now=moment(OVERDUE))
+    leads = {entry.text: entry.lead for entry in history(of(complaint)) if entry.text}
+    assert leads["您需向用户退款。"] == "The platform wrote to the shop:"
+    assert leads["SAID-BY-STAFF"] == ""
+    words = " ".join(re.sub(r"<[^>]+>", " ", shown(complaint, END, "zh-CN")).split())
+    assert "平台对商家的说明： 您需向用户退款。" in words
 
 
 def test_a_corrected_ruling_is_told_with_both_words(shop):
