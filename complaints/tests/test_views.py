@@ -128,6 +128,12 @@ def test_who_may_only_see_learns_whom_to_ask_for_messages_as_long_as_one_can_be_
         assert "but not leave messages" not in text_of(client.get(page_of(complaint)))
 
 
+def test_the_form_says_who_reads_what_is_written_into_it(shop, complaint):
+    with browser(shop.administrator, TUESDAY) as client:
+        shown = text_of(client.get(page_of(complaint)))
+    assert "The consumer and the platform's support read the explanation and see the pictures." in shown
+
+
 def test_who_belongs_to_no_merchant_is_told_so(complaint):
     with browser(make_user(), TUESDAY) as client:
         response = client.get(page_of(complaint))
