@@ -56,6 +56,24 @@ def test_all_is_well_in_a_line_each_and_the_status_is_0(monkeypatch):
     assert [line.split()[1] for line in lines] == list(doctor.LOOKS)
 
 
+def test_a_server_without_the_extensions_of_the_search_is_found(monkeypatch):
+    monkeypatch.setattr(doctor, "EXTENSIONS", ("pg_trgm", "not_of_this_world"))
+    (finding,) = examined()["rights"]
+    assert finding.state == "wrong"
+    assert "not_of_this_world." in finding.found
+    assert "contrib" in finding.mend
+
+
+def test_a_role_that_may_make_tables_but_not_the_extensions_is_found(monkeypatch):
+    monkeypatch.setattr(doctor, "EXTENSIONS", ("citext",))  # available, and never made
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_database())")
+        cursor.execute(f"REVOKE CREATE ON DATABASE {cursor.fetchone()[0]} FROM PUBLIC, CURRENT_USER")
+    (finding,) = examined()["rights"]
+    assert "may not make the extensions that the search needs: citext." in finding.found
+    assert "GRANT CREATE ON DATABASE" in finding.mend
+
+
 def test_what_is_wrong_ends_with_status_1_and_says_how_to_mend_it():
     SweepRun.objects.all().delete()
     out = StringIO()
