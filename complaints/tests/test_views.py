@@ -332,6 +332,7 @@ def test_late_handling_is_taken_and_its_deadline_stays_missed(shop, complaint):
     with browser(shop.administrator, LATE) as client:
         before = text_of(client.get(page_of(complaint)))
         assert "The deadline was missed; the complaint must be handled all the same" in before
+        assert "While the penalty can be appealed, the appeal needs proof" in before  # its window may be over
         assert "It costs 1 point" in before
         sent = {"method": "other_refund", "refund_amount": "128", "refund_reference": "R"}
         assert client.post(page_of(complaint, "handle"), sent).status_code == 302

@@ -200,7 +200,7 @@ def test_the_violation_names_its_rule_and_leads_to_the_refund(shop, penalty):
         assert "A refund that support ruled due must be completed within 7 days (168 hours)." in shown
         assert "Each time that it is not costs 1 point." in shown
         assert "appealed within 30 days (720 hours) after it was issued, with proof that the refund was made" in shown
-        assert "The refund is still due Pay the refund first" in shown
+        assert "The refund is still due Pay the refund first. While the penalty can be appealed" in shown
         assert f'href="/refunds/{case.case_no}/"' in page.content.decode()
         form = client.get(f"/violations/{penalty.penalty_no}/appeal/")
         assert f'href="/refunds/{case.case_no}/"' in form.content.decode()
