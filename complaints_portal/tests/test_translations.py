@@ -167,3 +167,17 @@ def test_the_chinese_is_set_in_one_way(catalog):
 
 def _texts(string):
     return [string] if isinstance(string, str) else list(string)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "件投诉",  # the guide counts complaints in 笔
+        "赠送金",  # 奖励金
+        "充值",  # 预存
+        "消费者",  # 用户
+    ],
+)
+def test_one_thing_has_one_chinese_name(other):
+    said = [text for each in catalogue.read() for text in catalogue._strings(each.string)]
+    assert [text for text in said if other in text] == []
