@@ -21,7 +21,7 @@ class Consultation(models.Model):
     mini_program = models.ForeignKey(
         MiniProgram, models.PROTECT, related_name="+", db_index=False, verbose_name=_("mini program")
     )
-    upstream_id = models.CharField(_("upstream id"), max_length=64, blank=True)
+    upstream_id = models.CharField(pgettext_lazy("a consultation", "upstream id"), max_length=64, blank=True)
     trade_no = models.CharField(_("trade number"), max_length=64, blank=True)
     text = models.TextField(_("question"))
     consumer_reference = models.CharField(_("consumer reference"), max_length=64, blank=True)

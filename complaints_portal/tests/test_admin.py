@@ -88,7 +88,7 @@ def test_a_count_stops_at_the_cap_and_the_page_says_so(client, superuser):
         SweepRun(kind="handle", cut_off=FILED, issued_at=FILED, started_at=FILED, ran_by="test") for _ in range(CAP + 5)
     )
     response = client.get(page(SweepRun), headers={"accept-language": "en"})
-    assert f"More than {CAP} sweep runs; the first {CAP} are shown." in response.content.decode()
+    assert f"Sweep runs: more than {CAP}; the first {CAP} are shown." in response.content.decode()
 
 
 @pytest.mark.parametrize("model", RECORDS, ids=lambda model: model._meta.label)
