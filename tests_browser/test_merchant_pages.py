@@ -10,6 +10,7 @@ from complaints.models import Handling, Message
 from deadlines.models import Deadline
 from deadlines.sweeping import run_sweep
 from evidence.tests.making import png
+from merchants.models import ContactPoint
 
 RECORD = {"name": "record.png", "mimeType": "image/png", "buffer": png()}
 
@@ -151,6 +152,18 @@ def test_no_page_is_wider_than_the_window(visitor, shop, file_ago, language):
         assert overflows(page) == [], address
     choose(page, "shipped")
     assert overflows(page) == []
+
+
+def test_an_address_without_blanks_stays_within_its_card(visitor, shop):
+    url = "https://service.example.com/qinghe/customers/chat?from=complaints"
+    shown_at = timezone.now()
+    ContactPoint.objects.create(mini_program=shop.program, url=url, changed_by="wang", changed_at=shown_at)
+    page = visitor.page(shop.administrator, width=320)
+    page.goto("/settings/contacts/")
+    link, card = page.locator("td a[href^=https]").bounding_box(), page.locator(".card").first.bounding_box()
+    assert link
+    assert card
+    assert link["x"] + link["width"] <= card["x"] + card["width"]
 
 
 def overflows(page: Page) -> list[str]:
