@@ -154,6 +154,29 @@ def test_no_page_is_wider_than_the_window(visitor, shop, file_ago, language):
     assert overflows(page) == []
 
 
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_what_was_lost_stands_beside_who_has_the_case_and_never_over_it(visitor, shop, file_ago, language):
+    file_ago(400)
+    file_ago(20)
+    now = timezone.now()
+    run_sweep("handle", cut_off=now, issued_at=now, ran_by="test")
+    page = visitor.page(shop.administrator, language=language)
+    for width in (1440, 1300, 1100, 900, 780, 390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto("/complaints/")
+        assert page.evaluate(POINTS_OUTSIDE) == [], width
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 800})
+    assert page.evaluate(POINTS_OUTSIDE) == []
+
+
+POINTS_OUTSIDE = """() => [...document.querySelectorAll("td .clocks__points")].filter(each => {
+  const words = document.createRange();
+  words.selectNodeContents(each);
+  return words.getBoundingClientRect().right > each.closest("td").getBoundingClientRect().right + 1;
+}).map(each => each.textContent.trim())"""
+
+
 def test_an_address_without_blanks_stays_within_its_card(visitor, shop):
     url = "https://service.example.com/qinghe/customers/chat?from=complaints"
     shown_at = timezone.now()
