@@ -67,6 +67,12 @@ def test_every_list_opens(client, superuser, cases, model):
     assert client.get(page(model)).status_code == 200
 
 
+def test_what_can_only_be_looked_at_is_looked_at_in_chinese_too(client, superuser):
+    shown = client.get("/admin/", headers={"accept-language": "zh-hans"}).content.decode()
+    said = set(re.findall(r'class="viewlink"[^>]*>([^<]+)</a>', shown))
+    assert said == {"查看"}  # and not 视图, which is a set of filters
+
+
 @pytest.mark.parametrize("model", RECORDS, ids=lambda model: model._meta.label)
 def test_a_list_of_records_asks_at_most_eight_questions_and_counts_with_a_limit(client, superuser, cases, model):
     queries = queries_of(client, page(model))
