@@ -138,7 +138,7 @@ def test_extend_counts_first_and_moves_when_told(wang):
     complaint = file_at("2026-11-22T02:00Z")
     out = run("extend", *SPAN)
     assert out.splitlines()[0].split()[:2] == ["handle", "1"]
-    assert "Nothing was done. With --yes this is proposed." in out
+    assert "Nothing was done. With --yes this is done at once." in out
     assert not Extension.objects.exists()
     out = run("extend", "handle", *SPAN, "--reason", "Power.", "--yes", "--as", "wang")
     assert out.splitlines()[-1].endswith(": 1 case(s) done.")
@@ -152,7 +152,7 @@ def test_extend_waits_for_a_second_person_above_the_number(wang, policy_file):
     make_ops("li")
     for _ in range(2):
         file_at("2026-11-22T02:00Z")
-    assert "more than 1 cases need a second person" in run("extend", *SPAN)
+    assert "With --yes this is proposed; more than 1 cases need a second person." in run("extend", *SPAN)
     out = run("extend", *SPAN, "--reason", "Power.", "--yes", "--as", "wang")
     number = str(Extension.objects.get().pk)
     assert f"manage.py extend --approve {number} --as USERNAME" in out

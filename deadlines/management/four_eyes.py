@@ -71,8 +71,8 @@ class FourEyesCommand(PortalCommand):
         counted = self.count(options, now=now)
         if actor is None:
             limit = policy_at(now).four_eyes_cases
-            second = f"; more than {limit} cases need a second person" if counted > limit else ""
-            self.stdout.write(f"Nothing was done. With --yes this is proposed{second}.")
+            many = f"proposed; more than {limit} cases need a second person"
+            self.stdout.write(f"Nothing was done. With --yes this is {many if counted > limit else 'done at once'}.")
             return
         made = self.propose(options, actor=actor, now=now)
         if made.status == FourEyes.Status.PROPOSED:
