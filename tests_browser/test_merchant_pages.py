@@ -170,6 +170,17 @@ def test_what_was_lost_stands_beside_who_has_the_case_and_never_over_it(visitor,
     assert page.evaluate(POINTS_OUTSIDE) == []
 
 
+def test_no_card_is_empty_on_paper(visitor, shop, file_ago):
+    page = visitor.page(shop.administrator)
+    page.emulate_media(media="print")
+    page.goto(f"/complaints/{file_ago(20).complaint_no}/")
+    cards = page.locator(".card:visible").evaluate_all(
+        "cards => cards.map(each => [each.innerText.trim(), each.querySelector('.card__head')?.innerText.trim()])"
+    )
+    assert cards
+    assert [said for said, head in cards if said == head] == []
+
+
 POINTS_OUTSIDE = """() => [...document.querySelectorAll("td .clocks__points")].filter(each => {
   const words = document.createRange();
   words.selectNodeContents(each);
