@@ -181,3 +181,8 @@ def _texts(string):
 def test_one_thing_has_one_chinese_name(other):
     said = [text for each in catalogue.read() for text in catalogue._strings(each.string)]
     assert [text for text in said if other in text] == []
+
+
+def test_what_stands_on_lists_of_several_nouns_names_none_of_them():
+    (said,) = catalogue._strings(catalogue.read()["Choose another tab to see the others."].string)
+    assert not re.search("投诉|申诉|退款|咨询", said)
