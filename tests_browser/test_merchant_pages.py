@@ -170,6 +170,23 @@ def test_what_was_lost_stands_beside_who_has_the_case_and_never_over_it(visitor,
     assert page.evaluate(POINTS_OUTSIDE) == []
 
 
+def test_a_filter_opens_within_the_window(visitor, shop, file_ago):
+    file_ago(20)
+    page = visitor.page(shop.administrator)
+    for width in (1280, 1100, 900, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto("/complaints/")
+        for opener in page.locator(".filter > summary").all():
+            opener.click()
+            values = opener.locator("xpath=../*[2]")
+            expect(values).to_be_visible()
+            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            box = values.bounding_box()
+            assert box
+            assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+            page.keyboard.press("Escape")
+
+
 def test_no_card_is_empty_on_paper(visitor, shop, file_ago):
     page = visitor.page(shop.administrator)
     page.emulate_media(media="print")
