@@ -51,6 +51,11 @@ BREAKS = {
         UPDATE complaints_handling SET in_time = false;
         DELETE FROM deadlines_deadline WHERE kind = 'handle'
     """,
+    "ended_late_is_missed": """
+        UPDATE complaints_complaint SET status = 'cancelled', ended_at = handle_by + interval '1 microsecond'
+        WHERE status = 'pending';
+        DELETE FROM deadlines_deadline WHERE kind = 'handle'
+    """,
     "pending_has_a_clock": "DELETE FROM deadlines_deadline WHERE kind = 'handle'",
     "clock_agrees_with_complaint": "UPDATE deadlines_deadline SET due_at = due_at + interval '1 microsecond'",
     "penalty_agrees_with_complaint": "UPDATE penalties_penalty SET merchant_id = merchant_id + 1000",
@@ -60,6 +65,14 @@ BREAKS = {
             due_at)
         SELECT 'appeal', id, complaint_id, merchant_id, mini_program_id, 1, 0, appeal_by FROM penalties_penalty
         WHERE status = 'revoked'
+    """,
+    "approved_means_revoked": """
+        UPDATE penalties_penalty SET status = 'in_effect' WHERE status = 'revoked';
+        INSERT INTO complaints_historyline (complaint_id, noun, noun_id, verb, from_state, to_state, actor_kind,
+            actor_name, at, detail)
+        SELECT complaint_id, 'penalty', id, 'reinstate', 'revoked', 'in_effect', 'staff', 'Li', now(), '{}'
+        FROM penalties_penalty WHERE revoked_at IS NOT NULL;
+        UPDATE penalties_penalty SET window_closed_at = issued_at WHERE revoked_at IS NOT NULL
     """,
     "under_appeal_means_one_open_appeal": "UPDATE penalties_penalty SET status = 'in_effect'",
     "review_has_its_clock": "UPDATE appeals_appeal SET review_by = review_by + interval '1 microsecond'",
