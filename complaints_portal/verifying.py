@@ -89,6 +89,17 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        "nobody_reads_ahead",
+        "No event and no reader of events is further than this server has counted; else nobody is told of new ones.",
+        """
+        SELECT name FROM (
+            SELECT 'event ' || id AS name, transaction FROM notifications_event
+            UNION ALL SELECT 'reader ' || name, transaction FROM notifications_watermark
+        ) AS numbered WHERE transaction > event_number(
+            greatest(pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id_if_assigned()))
+        """,
+    ),
+    Invariant(
         "missed_means_late",
         "What was handled late has a penalty, or its clock still waits for the sweep.",
         """

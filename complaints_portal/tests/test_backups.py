@@ -22,6 +22,7 @@ from complaints_portal.postgres_programs import NotDone
 from complaints_portal.verifying import verify_evidence
 from evidence.models import Evidence, evidence_files
 from evidence.services import keep_pictures
+from notifications.tests.making import count_further
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,6 +111,25 @@ def test_what_was_backed_up_is_restored_elsewhere_and_verified(cases, other_data
     assert "is not empty" in again.stderr
     replaced = restore(tmp_path / "backup", other_database, tmp_path / "pictures", "--replace")
     assert replaced.returncode == 0, replaced.stdout + replaced.stderr
+
+
+def test_restored_on_a_server_that_has_counted_less_its_events_go_on(cases, other_database, tmp_path):
+    """Those who read events have come further than the new server: what happens on it must be new to them."""
+    count_further(10**12)
+    back_up(tmp_path / "backup")
+    done = restore(tmp_path / "backup", other_database, tmp_path / "pictures")
+    assert done.returncode == 0, done.stdout + done.stderr
+    restored = psycopg2.connect(other_database)
+    with restored.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO notifications_event (name, merchant_id, subject_id, at, payload)
+            SELECT 'complaint.cancelled', merchant_id, subject_id, at, payload FROM notifications_event LIMIT 1
+            RETURNING transaction > (SELECT max(transaction) FROM notifications_event)
+            """
+        )
+        assert cursor.fetchone() == (True,)
+    restored.close()
 
 
 def test_a_picture_that_comes_after_the_snapshot_does_no_harm(cases, other_database, tmp_path, monkeypatch):

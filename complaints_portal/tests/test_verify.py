@@ -45,6 +45,10 @@ BREAKS = {
         ALTER TABLE notifications_event DISABLE TRIGGER USER;
         DELETE FROM notifications_event WHERE name = 'penalty.issued'
     """,
+    "nobody_reads_ahead": """
+        ALTER TABLE notifications_event DISABLE TRIGGER USER;
+        UPDATE notifications_event SET transaction = transaction + 1000000
+    """,
     "appeal_clock_has_a_penalty": "UPDATE penalties_penalty SET window_closed_at = issued_at",
     "handled_has_a_finish_clock": "DELETE FROM deadlines_deadline WHERE kind = 'finish'",
     "missed_means_late": """
@@ -99,6 +103,7 @@ BREAKS = {
 
 
 ALSO = [
+    ("nobody_reads_ahead", "UPDATE notifications_watermark SET transaction = transaction + 1000000"),
     ("review_has_its_clock", "DELETE FROM deadlines_deadline WHERE kind = 'review'"),
     ("supplement_has_its_clock", "UPDATE appeals_appeal SET supplement_by = NULL"),
     ("under_appeal_means_one_open_appeal", "UPDATE appeals_appeal SET status = 'withdrawn' WHERE status = 'submitted'"),
