@@ -269,7 +269,7 @@ def test_a_machine_whose_clock_runs_ahead_reminds_of_nothing_early(monkeypatch):
     Watermark.objects.update_or_create(name=READER, defaults={"at": now - MINUTE})
     monkeypatch.setattr("complaints.tasks.timezone.now", lambda: now + timedelta(hours=2))
     assert remind_members() == 0
-    assert Watermark.objects.get(name=READER).at < now + timedelta(hours=1)  # the steps up to there are still to come
+    assert Watermark.objects.filter(name=READER, at__lt=now + timedelta(hours=1)).exists()  # the rest is still to come
 
 
 @pytest.mark.django_db(transaction=True)
