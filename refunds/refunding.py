@@ -242,7 +242,8 @@ def _fail(made: Refund, answer: Answer, *, now: datetime) -> Refund:
 def reverse_refund(refund_id: int, *, reason: str, actor: Actor, now: datetime) -> Refund:
     """A refund did not reach the consumer: its money goes back where it came from, and what it paid is due again.
 
-    A case that was refunded begins a new round with its whole time; one that is due still has the time that was left.
+    A case that was refunded begins a new round with its whole time; one that is due still has the time that was left. A
+    refund by which a complaint was handled has no case: the complaint stays as it is.
     Refuses: no reason, and a refund that did not succeed.
     """
     require(actor, "reverse")
