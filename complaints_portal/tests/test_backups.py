@@ -1,5 +1,6 @@
 """A backup of database and pictures, restored into another database of the test server, and verified."""
 
+import errno
 import json
 import os
 import subprocess
@@ -225,6 +226,73 @@ def test_a_backup_is_there_whole_or_not_at_all(cases, tmp_path, monkeypatch):
     with pytest.raises(CommandError, match=r"Nothing was backed up\. pg_dump failed"):
         back_up(tmp_path / "backup")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]
+
+
+def test_a_database_without_the_portal_is_not_backed_up(other_database, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "backup", str(tmp_path / "backup")],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DATABASE_URL": other_database},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Nothing was backed up. The database " in done.stderr
+    assert "holds no table of the portal. Point DATABASE_URL at the one that does." in done.stderr
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_full_disk_is_no_damaged_picture(cases, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(backups, "hash_of", full)
+    with pytest.raises(CommandError, match=r"Nothing was backed up\. .*No space left on device"):
+        back_up(tmp_path / "backup")
+    assert list(tmp_path.iterdir()) == []
+
+
+def tables_of(database: str) -> int:
+    there = psycopg2.connect(database)
+    with there.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        number: int = cursor.fetchone()[0]
+    there.close()
+    return number
+
+
+def test_a_storage_that_takes_no_file_is_found_before_anything_is_thrown_away(cases, other_database, tmp_path):
+    back_up(tmp_path / "backup")
+    assert restore(tmp_path / "backup", other_database, tmp_path / "pictures").returncode == 0
+    there = psycopg2.connect(other_database)
+    with there, there.cursor() as cursor:
+        cursor.execute("CREATE TABLE precious (id int)")
+    there.close()
+    (tmp_path / "a file").write_text("not a directory")
+    done = restore(tmp_path / "backup", other_database, tmp_path / "a file", "--replace")
+    assert done.returncode == 1
+    assert "Not restored. The storage of pictures takes no file (" in done.stderr
+    assert "Mend EVIDENCE_STORAGE first; nothing was touched." in done.stderr
+    there = psycopg2.connect(other_database)
+    with there.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM precious")
+    there.close()
+
+
+def test_a_picture_that_cannot_be_stored_is_told_with_what_is_there_already(cases, other_database, tmp_path):
+    back_up(tmp_path / "backup")
+    year = Path(cases[0].file.name).parts[0]
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / year).write_text("where a directory must be")
+    done = restore(tmp_path / "backup", other_database, tmp_path / "pictures")
+    assert done.returncode == 1
+    assert "The database holds the backup, but not every picture could be stored: " in done.stderr
+    assert "Mend this, and restore again with --replace." in done.stderr
+    assert tables_of(other_database) > 0
+    (tmp_path / "pictures" / year).unlink()
+    again = restore(tmp_path / "backup", other_database, tmp_path / "pictures", "--replace")
+    assert again.returncode == 0, again.stdout + again.stderr
 
 
 def test_programs_older_than_the_server_are_refused():
