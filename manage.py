@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def run(argv: list[str]) -> None:
-    """Run the command. A database that is away or not migrated ends it with a sentence, but with `--traceback`"""
+    """Run the command; a database that is away or lacks a table ends it with a sentence, not with a stack trace."""
     from django.core.management import execute_from_command_line  # noqa: PLC0415 (only now it may read the settings)
     from django.db import InterfaceError, OperationalError, ProgrammingError  # noqa: PLC0415 (as above)
 
