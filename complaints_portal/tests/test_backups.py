@@ -244,8 +244,12 @@ def test_a_database_without_the_portal_is_not_backed_up(other_database, tmp_path
 
 
 def test_a_full_disk_is_no_damaged_picture(cases, tmp_path, monkeypatch):
-    def full(*arguments):
-        raise OSError(errno.ENOSPC, "No space left on device")
+    hash_of = backups.hash_of
+
+    def full(file, copy_to=None):
+        if copy_to is not None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return hash_of(file)
 
     monkeypatch.setattr(backups, "hash_of", full)
     with pytest.raises(CommandError, match=r"Nothing was backed up\. .*No space left on device"):
