@@ -20,7 +20,7 @@ from complaints.tests.factories import file_at, handle_at, make_program, moment,
 from complaints_portal import backups, postgres_programs
 from complaints_portal.demo_pictures import draw
 from complaints_portal.postgres_programs import NotDone
-from complaints_portal.verifying import verify_evidence
+from complaints_portal.verifying import hash_of, verify_evidence
 from evidence.models import Evidence, evidence_files
 from evidence.services import keep_pictures
 
@@ -244,8 +244,6 @@ def test_a_database_without_the_portal_is_not_backed_up(other_database, tmp_path
 
 
 def test_a_full_disk_is_no_damaged_picture(cases, tmp_path, monkeypatch):
-    hash_of = backups.hash_of
-
     def full(file, copy_to=None):
         if copy_to is not None:
             raise OSError(errno.ENOSPC, "No space left on device")
