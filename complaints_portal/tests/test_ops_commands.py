@@ -105,6 +105,8 @@ def test_sweeps_pauses_shadows_and_lets_run_again(wang):
         (("amnesty", "--run", "7", *SPAN), 2, "Name a sweep run, or a span"),
         (("amnesty", "--run", "7", "--kind", "refund_overdue"), 2, "--kind goes with a span"),
         (("amnesty", *SPAN, "--reason", "x", "--yes", "--as", "wang"), 1, "No penalty of these is in effect"),
+        (("amnesty", "--from", SPAN[3], "--to", SPAN[1]), 1, "a span that ends after it began"),
+        (("amnesty", "--from", SPAN[1], "--to", "2026-11-24T06:00:01Z"), 1, "The span lies in the future."),
         (("amnesty", "--decline", "7", "--as", "wang"), 2, "There is no amnesty 7"),
         (("what_if", "--policy", "/nowhere", "--from", "2026-11-20", "--to", "2026-11-20"), 2, "/nowhere"),
         (("what_if", "--policy", "/nowhere", "--from", "2026-11-20", "--to", "2026-11-19"), 2, "must not lie before"),
@@ -145,6 +147,11 @@ def test_extend_counts_first_and_moves_when_told(wang):
     assert Deadline.objects.get(subject_id=complaint.pk).due_at == moment("2026-11-26T05:00Z")
     assert f"Note: extension {Extension.objects.get().pk} (done) is about some of the same time" in run("extend", *SPAN)
     assert ": Power." in run("extend", "--list")
+
+
+@pytest.mark.parametrize("order", ["extend", "amnesty"])
+def test_what_touches_nothing_is_not_to_be_proposed(wang, order):
+    assert run(order, *SPAN).splitlines()[-1] == "No case is touched; there is nothing to propose."
 
 
 def test_extend_waits_for_a_second_person_above_the_number(wang, policy_file):

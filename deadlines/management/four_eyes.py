@@ -70,6 +70,9 @@ class FourEyesCommand(PortalCommand):
         actor = staff_called(options["username"]) if options["yes"] else None
         counted = self.count(options, now=now)
         if actor is None:
+            if not counted:
+                self.stdout.write("No case is touched; there is nothing to propose.")
+                return
             limit = policy_at(now).four_eyes_cases
             second = f"; more than {limit} cases need a second person" if counted > limit else ""
             self.stdout.write(f"Nothing was done. With --yes this is proposed{second}.")
