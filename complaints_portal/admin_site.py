@@ -1,5 +1,6 @@
 """The admin of support staff and operators: the stock one, in the product's look, with the product's sign-in."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from common.wording import beijing_time
 from complaints_portal.desks import desks_for, money_for, sweeps_for
 from deadlines.alarm_mails import mail_trouble
-from deadlines.alarms import open_alarms
+from deadlines.alarms import WELL_FOR, open_alarms
 from deadlines.control import PERMISSION
 
 ORDER = ("appeals", "refunds", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
@@ -39,11 +40,13 @@ def alarms_for(request: HttpRequest) -> dict[str, Any]:
             "kind": alarm.get_kind_display(),
             "why": alarm.get_why_display(),
             "since": beijing_time(alarm.began_at),
+            "well": beijing_time(alarm.well_since) if alarm.well_since else "",
             "url": address,
         }
         for alarm in lasting
     ]
-    return {"lines": lines, "mails": mail_trouble()}
+    is_late = any(alarm.well_since is None for alarm in lasting)
+    return {"lines": lines, "is_late": is_late, "minutes": WELL_FOR // timedelta(minutes=1), "mails": mail_trouble()}
 
 
 class PortalAdminSite(AdminSite):
