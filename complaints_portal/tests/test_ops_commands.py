@@ -128,6 +128,8 @@ def test_a_wrong_order_ends_with_a_sentence_and_a_status(wang, order, status, se
 def test_a_sweep_by_hand_says_that_the_kind_is_paused_and_goes_on(wang):
     file_at("2026-11-20T02:00Z")
     run("sweeps", "pause", "handle", "--reason", "Repairs.", "--as", "wang")
+    assert "Note: handle is paused (Wang: Repairs.); it is looked at all the same." in run("sweep", "--dry-run")
+    assert not Penalty.objects.exists()
     out = run("sweep", "handle")
     assert "Note: handle is paused (Wang: Repairs.); it is swept now." in out
     assert Penalty.objects.count() == 1
