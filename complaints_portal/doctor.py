@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -210,7 +211,16 @@ def _mail(now: datetime) -> Iterator[tuple[State, str, str]]:
         yield State.WRONG, f"The mail server takes no mail: {error}", mend
     else:
         mails.close()
-        yield State.OK, "The mail server lets the portal in.", ""
+        yield _sender() or (State.OK, "The mail server lets the portal in.", "")
+
+
+def _sender() -> tuple[State, str, str] | None:
+    """Say when mails come from nowhere: other mail servers refuse them, after ours took them."""
+    address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    if address.partition("@")[2] not in ("", "localhost"):
+        return None
+    mend = "Set DEFAULT_FROM_EMAIL to an address of your own domain, such as Complaints <complaints@example.com>."
+    return State.WARNING, f"Mails come from {settings.DEFAULT_FROM_EMAIL}, which other mail servers refuse.", mend
 
 
 def _calendar(now: datetime) -> Iterator[tuple[State, str, str]]:

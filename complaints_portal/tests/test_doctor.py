@@ -25,6 +25,7 @@ def well(settings, monkeypatch):
     monkeypatch.setattr(health, "PATIENCE", 60)  # a busy machine is as well as an idle one
     settings.PUBLIC_URL = "https://portal.example.com"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.DEFAULT_FROM_EMAIL = "Complaints <complaints@example.com>"
     settings.OPS_MAIL = ["ops@example.com"]
     WorkDay.objects.all().delete()
     WorkDay.objects.create(day=timezone.now().astimezone(BEIJING).date() + timedelta(days=400), is_working=True)
@@ -151,6 +152,10 @@ def a_dsn_without_a_project(monkeypatch, settings):
     settings.SENTRY_DSN = "https://key@sentry.example.com/"
 
 
+def mail_from_nowhere(monkeypatch, settings):
+    settings.DEFAULT_FROM_EMAIL = "Complaints portal <noreply@localhost>"
+
+
 def ops_mail_that_is_none(monkeypatch, settings):
     settings.OPS_MAIL = ["ops@example.com", "night shift"]
 
@@ -196,6 +201,7 @@ def another_zone(monkeypatch, settings):
         (a_ping_in_the_clear, "settings", "wrong"),
         (a_dsn_without_a_project, "settings", "wrong"),
         (ops_mail_that_is_none, "settings", "wrong"),
+        (mail_from_nowhere, "mail", "warning"),
         (little_space, "disk", "warning"),
         (no_space, "disk", "wrong"),
         (a_migration_is_missing, "migrations", "wrong"),
