@@ -202,6 +202,12 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
 WHITENOISE_USE_FINDERS = not PRODUCTION
 
 
+S3_OPTIONS = {
+    "access_key", "addressing_style", "custom_domain", "endpoint_url", "max_memory_size", "region_name", "secret_key",
+    "security_token", "session_profile", "signature_version", "url_protocol", "use_ssl", "verify",
+}  # fmt: skip
+
+
 def evidence_storage(address: str) -> dict[str, object]:
     """Return the storage that `file:///directory` or `s3://bucket/prefix?endpoint_url=…&region_name=…` names."""
     parts = urlsplit(address)
@@ -212,6 +218,9 @@ def evidence_storage(address: str) -> dict[str, object]:
         }
     if parts.scheme == "s3" and parts.netloc:
         options = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        for name in sorted(set(options) - S3_OPTIONS):
+            env.note("EVIDENCE_STORAGE", f"EVIDENCE_STORAGE has an option that no bucket takes: {name}.")
+            del options[name]
         options |= {"bucket_name": parts.netloc, "location": parts.path.strip("/")}
         return {
             "BACKEND": "storages.backends.s3.S3Storage",

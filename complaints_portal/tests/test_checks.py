@@ -285,6 +285,7 @@ UNREADABLE = [
     ),
     (
         {
+            "EVIDENCE_STORAGE": "s3://bucket/prefix?endpoint=https://s3.example.com",
             "SENTRY_DSN": "https://host/1",
             "CSRF_TRUSTED_ORIGINS": "portal.example.com",
             "TRUSTED_PROXIES": "-1",
@@ -294,6 +295,7 @@ UNREADABLE = [
             "PROMETHEUS_MULTIPROC_DIR": "/nowhere/metrics",
         },
         [
+            "(portal.E002) EVIDENCE_STORAGE has an option that no bucket takes: endpoint.",
             "(portal.E020) SENTRY_DSN must be https://key@host/number",
             "(portal.E021) CSRF_TRUSTED_ORIGINS names what is no origin: portal.example.com.",
             "(portal.E022) TRUSTED_PROXIES must not be below zero, not -1.",
