@@ -15,6 +15,15 @@ from complaints.forms import ProseField
 from evidence.forms import KeepsPictures, PicturesField
 from evidence.models import Evidence
 from penalties.models import Penalty
+from penalties.states import Kind
+
+WHAT_TO_SAY = {
+    Kind.COMPLAINT_TIMEOUT: _(
+        "Say how the consumer's problem was solved: what was done, when, and what the consumer said to it."
+    ),
+    Kind.REFUND_OVERDUE: _("Say how the refund stands: when and how it was made, or why none is due."),
+}
+"""What the guide asks the description of an appeal for, by the kind of penalty."""
 
 
 class AppealForm(KeepsPictures, forms.Form):
@@ -22,9 +31,6 @@ class AppealForm(KeepsPictures, forms.Form):
 
     description = ProseField(
         label=_("Description"),
-        help_text=_(
-            "Say how the consumer's problem was solved: what was done, when, and what the consumer said to it."
-        ),
         max_length=DESCRIPTION_LIMIT,
         required=False,
         widget=forms.Textarea(attrs={"rows": 7}),
@@ -47,6 +53,7 @@ class AppealForm(KeepsPictures, forms.Form):
         self.is_draft = is_draft
         self.unsolved = seems_unsolved(penalty)
         proofs: forms.MultipleChoiceField = self.fields["proofs"]  # type: ignore[assignment]
+        self.fields["description"].help_text = WHAT_TO_SAY[Kind(penalty.kind)]
         proofs.choices = [(proof.value, proof.label) for proof in PROOFS_OF[penalty.kind]]
 
     @property

@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from appeals.reasons import Reason
 from appeals.states import OPEN, Status
@@ -39,7 +40,7 @@ class Appeal(Reviewed):
     )
     attempt = models.PositiveSmallIntegerField(_("attempt"))
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.SUBMITTED)
-    description = models.TextField(_("description"))
+    description = models.TextField(pgettext_lazy("of an appeal", "description"))
     evidence = models.ManyToManyField(Evidence, related_name="+", verbose_name=_("evidence"))
     proofs = ArrayField(models.CharField(max_length=32, choices=Proof.choices), default=list, blank=True)
     unsolved_knowingly = models.BooleanField(
@@ -50,7 +51,7 @@ class Appeal(Reviewed):
     actor_kind = models.CharField(max_length=16)
     actor_id = models.BigIntegerField(null=True)
     actor_name = models.CharField(_("submitted by"), max_length=200)
-    asked_at = models.DateTimeField(_("asked at"), null=True, blank=True)
+    asked_at = models.DateTimeField(pgettext_lazy("an appeal", "asked at"), null=True, blank=True)
     asked_reason_code = models.CharField(_("reason for asking"), max_length=32, blank=True)
     asked_for = models.TextField(_("asked for"), blank=True)
     supplement_by = models.DateTimeField(_("supplement by"), null=True, blank=True)
@@ -95,7 +96,7 @@ class AppealDraft(models.Model):
 
     penalty = models.ForeignKey(Penalty, models.CASCADE, related_name="+", verbose_name=_("penalty"))
     user = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("user"))
-    description = models.TextField(_("description"), blank=True)
+    description = models.TextField(pgettext_lazy("of an appeal", "description"), blank=True)
     evidence = models.ManyToManyField(Evidence, related_name="+", blank=True)
     proofs = ArrayField(models.CharField(max_length=32, choices=Proof.choices), default=list, blank=True)
     saved_at = models.DateTimeField(_("saved at"))

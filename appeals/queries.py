@@ -18,6 +18,7 @@ from evidence.models import Evidence
 from penalties.models import Penalty
 from penalties.permissions import may as may_penalty
 from penalties.queries import overdue_numbers, timeout_numbers
+from refunds.models import NoRefundClaim, Refund
 
 DECISIONS = ("approve", "reject", "correct")
 """The moves of an appeal that decide it."""
@@ -83,11 +84,13 @@ def status_counts(appeals: QuerySet[Appeal]) -> dict[str, int]:
 
 
 def evidence_of_case(penalty: Penalty) -> list[Evidence]:
-    """Return the evidence already given in a case: by its handling, in messages and in appeals; the newest first."""
+    """Return the evidence given in a case by its handling, messages, claims, refunds and appeals; the newest first."""
     complaint_id, appeals = penalty.complaint_id, Appeal.objects.filter(penalty__complaint_id=penalty.complaint_id)
     given = (
         Handling.evidence.through.objects.filter(handling__complaint_id=complaint_id).values("evidence_id"),
         Message.evidence.through.objects.filter(message__complaint_id=complaint_id).values("evidence_id"),
+        NoRefundClaim.evidence.through.objects.filter(norefundclaim__complaint_id=complaint_id).values("evidence_id"),
+        Refund.evidence.through.objects.filter(refund__complaint_id=complaint_id).values("evidence_id"),
         Appeal.evidence.through.objects.filter(appeal__in=appeals).values("evidence_id"),
         Appeal.supplement_evidence.through.objects.filter(appeal__in=appeals).values("evidence_id"),
     )

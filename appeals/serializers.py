@@ -16,6 +16,7 @@ from appeals.reasons import Reason
 from appeals.services import DESCRIPTION_LIMIT
 from appeals.states import APPEAL, Status
 from common.actors import Actor
+from common.moments import MomentField
 from complaints.documents import utc
 from complaints.serializers import TextField
 from evidence.api import PictureSerializer, SentPictureSerializer, picture_document
@@ -31,8 +32,8 @@ class AppealsWantedSerializer(PageWantedSerializer):
         choices=Status.choices, required=False, help_text=_("May be given several times.")
     )
     penalty_no = TextField(max_length=32, required=False)
-    submitted_after = serializers.DateTimeField(required=False, help_text=_("Submitted at this moment or later."))
-    submitted_before = serializers.DateTimeField(required=False, help_text=_("Submitted before this moment."))
+    submitted_after = MomentField(required=False, help_text=_("Submitted at this moment or later."))
+    submitted_before = MomentField(required=False, help_text=_("Submitted before this moment."))
 
 
 class EvidenceGivenSerializer(serializers.Serializer[dict[str, Any]]):
@@ -51,7 +52,9 @@ class EvidenceGivenSerializer(serializers.Serializer[dict[str, Any]]):
 class SubmitSerializer(EvidenceGivenSerializer):
     """An appeal: at least one picture, new or given before, and a description."""
 
-    description = TextField(max_length=DESCRIPTION_LIMIT, help_text=_("How the consumer's problem was solved."))
+    description = TextField(
+        max_length=DESCRIPTION_LIMIT, help_text=_("How the consumer's problem was solved, or how the refund stands.")
+    )
     proofs = serializers.ListField(
         child=serializers.ChoiceField(Proof.choices),
         required=False,

@@ -30,9 +30,14 @@ from notifications.services import emit
 from penalties import services as penalties
 from penalties.models import Penalty
 from penalties.permissions import require as require_penalty
+from penalties.states import Kind as PenaltyKind
 from penalties.states import Status as PenaltyStatus
 
 DESCRIPTION_LIMIT = 2000
+DESCRIBE = {
+    PenaltyKind.COMPLAINT_TIMEOUT: _("Describe how the consumer's problem was solved."),
+    PenaltyKind.REFUND_OVERDUE: _("Describe how the refund stands, or why none is due."),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +227,7 @@ def _leaves_attempts(appeal: Appeal, penalty: Penalty) -> bool:
 def problems(given: AppealInput, penalty: Penalty, *, now: datetime) -> Iterator[BadInput]:
     """Yield everything that an appeal lacks, so that a form can say it all at once."""
     if not given.description.strip():
-        yield BadInput(_("Describe how the consumer's problem was solved."), field="description")
+        yield BadInput(DESCRIBE[PenaltyKind(penalty.kind)], field="description")
     if len(given.description) > DESCRIPTION_LIMIT:
         yield BadInput(
             _("Keep the description to %(limit)d characters.") % {"limit": DESCRIPTION_LIMIT}, field="description"

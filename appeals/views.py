@@ -30,12 +30,14 @@ from common.counting import count_words
 from common.errors import BadInput, IllegalMove
 from common.keyset import BadCursor, Segment, keyset_page
 from common.wording import beijing_time
+from merchants.members import administrators_of
 from merchants.models import Grant
 from merchants.pages import MemberRequest, member_page, no_access
 from penalties.models import Penalty
 from penalties.permissions import may as may_penalty
 from penalties.permissions import require as require_penalty
 from penalties.permissions import visible_to as visible_penalties
+from penalties.queries import window_is_open
 
 
 @member_page(Grant.VIEW)
@@ -290,10 +292,13 @@ def _detail(
         "said_before": said_before(appeal) if appeal.asked_at or appeal.decided_at else [],
         "is_asked": appeal.status == Status.MORE_WANTED,
         "is_late": appeal.supplement_by is not None and now > appeal.supplement_by,
+        "is_window_open": window_is_open(appeal.penalty, now=now),
         "supplement_form": form or SupplementForm(appeal=appeal, actor=actor, now=now),
         "refusal": refusal,
         "now": now,
     }
+    if appeal.status == Status.MORE_WANTED and not may(actor, "supplement", appeal):
+        context |= {"administrators": administrators_of(request.merchant.pk), "grant": Grant.APPEAL}
     return render(request, "appeals/detail.html", context, status=status)
 
 

@@ -10,7 +10,11 @@ from appeals.models import Appeal
 from appeals.states import OPEN, Status
 from common.policy import policy_at
 from penalties.models import Penalty
+from penalties.states import Kind
 from penalties.states import Status as PenaltyStatus
+from refunds.cases import COUNTING, rest_of
+from refunds.models import RefundCase
+from refunds.states import CaseStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +54,20 @@ def seems_unsolved(penalty: Penalty) -> Promise | None:
     if penalty.complaint.status == "pending":
         return _("The complaint is still pending: handle it first, or the appeal will hardly pass.")
     if penalty.complaint.status == "refund_due":
-        return _("The refund is still due and none is recorded: pay it first, or the appeal will hardly pass.")
+        return _why_not_refunded(penalty, RefundCase.objects.filter(complaint_id=penalty.complaint_id).first())
     return None
+
+
+def _why_not_refunded(penalty: Penalty, case: RefundCase | None) -> Promise | None:
+    """Return what is missing of a refund that is due; an overdue one that was refused is appealed with proof of why."""
+    if case is not None and case.status == CaseStatus.REFUSED:
+        if penalty.kind == Kind.REFUND_OVERDUE:
+            return None
+        return _(
+            "Support staff still review why you refused the refund: before they rule, the appeal will hardly pass."
+        )
+    if case is None or not case.refunds.filter(status__in=COUNTING).exists():
+        return _("The refund is still due and none is recorded: pay it first, or the appeal will hardly pass.")
+    if rest_of(case):
+        return _("The refund is paid in part only: pay the rest first, or the appeal will hardly pass.")
+    return _("The refund is still being processed: appeal once it has succeeded, or the appeal will hardly pass.")

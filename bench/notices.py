@@ -158,7 +158,7 @@ def main() -> None:
             figures["reminded_per_s"].append(reminded)
             empty.append(1000 * idle)
             run("TRUNCATE notifications_notice CASCADE")
-            run("UPDATE notifications_watermark SET transaction = pg_current_xact_id()::text::bigint")
+            run("UPDATE notifications_watermark SET transaction = event_number(pg_current_xact_id())")
     medians = table(f"{options.events:,} events, {options.clocks:,} clocks, {MERCHANTS} merchants", figures)
     idle_ms = table("milliseconds of a run that finds nothing to remind of", {"idle_ms": empty})
     last_line({**medians, **idle_ms})

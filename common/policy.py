@@ -191,6 +191,8 @@ def _read_tables(text: str) -> list[tuple[datetime, dict[str, Any]]]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(_("this is not TOML: %(error)s"), error=error) from error
+    except (ValueError, RecursionError) as error:  # a number of five thousand digits, five thousand brackets
+        raise PolicyError(_("this has a number or a depth that no policy has")) from error
     unknown = set(document) - {"policy"}
     if unknown:
         raise PolicyError(_("only [[policy]] tables may stand here, not %(names)s"), names=", ".join(sorted(unknown)))
@@ -241,8 +243,8 @@ def _since(since: Any) -> datetime:
 
 
 def _checked(name: str, value: Any, *, like: Any) -> Any:
-    def refusal(sentence: str, shown: str = repr(value)) -> PolicyError:
-        return PolicyError(sentence, name=name, value=shown, largest=LARGEST)
+    def refusal(sentence: str, shown: str = "") -> PolicyError:
+        return PolicyError(sentence, name=name, value=shown or _shown(value), largest=LARGEST)
 
     if isinstance(like, tuple):
         if not isinstance(value, list):
@@ -262,6 +264,14 @@ def _checked(name: str, value: Any, *, like: Any) -> Any:
     if isinstance(checked, int) and checked > LARGEST:
         raise refusal(_("%(name)s must not be above %(largest)d, not %(value)s"))
     return checked
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it is written; Python writes no number of five thousand digits."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "…"
 
 
 def _whole(value: Any) -> int | None:

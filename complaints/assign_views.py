@@ -15,7 +15,14 @@ from common.undo import offer_undo, taken_back
 from common.way_back import way_back
 from complaints.filters import ME, NOBODY
 from complaints.permissions import require, visible_to
-from complaints.workspace.assigning import Assignment, Colleague, assign_back, assign_numbered, colleagues
+from complaints.workspace.assigning import (
+    Assignment,
+    Colleague,
+    assign_back,
+    assign_numbered,
+    colleagues,
+    possible_numbers,
+)
 from merchants.models import Grant
 from merchants.pages import MemberRequest, member_page
 
@@ -79,7 +86,9 @@ def _wanted(said: str, people: list[Colleague]) -> int | None:
 
 def _ask(request: MemberRequest, numbers: list[str], people: list[Colleague]) -> HttpResponse:
     """Ask to whom, on a page of its own: what a browser without scripts shows."""
-    complaints = list(visible_to(request.actor).filter(complaint_no__in=numbers[:500]).order_by("handle_by", "pk"))
+    complaints = list(
+        visible_to(request.actor).filter(complaint_no__in=possible_numbers(numbers[:500])).order_by("handle_by", "pk")
+    )
     context = {
         "complaints": complaints,
         "people": [each for each in people if each.may_work],

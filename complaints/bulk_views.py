@@ -93,7 +93,7 @@ def bulk_result(request: MemberRequest, run_key: str) -> HttpResponse:
 
 
 def _asked(sent: QueryDict) -> Asked:
-    """Read what was sent: `do` names the action and, after a dash, the canned reply."""
+    """Read what was sent: `do` names the action and, after a dash, the canned reply. The database takes no NUL."""
     action, _dash, number = sent.get("do", "").partition("-")
     to, text = sent.get("to", ""), sent.get("text")
     chosen = list(dict.fromkeys(sent.getlist("chosen")))
@@ -102,8 +102,12 @@ def _asked(sent: QueryDict) -> Asked:
         numbers=chosen,
         canned_id=int(number) if NUMBER.fullmatch(number) else None,
         assignee_id=(int(to) if NUMBER.fullmatch(to) else None) if action == Action.ASSIGN else None,
-        text=None if text is None else text.replace("\r\n", "\n"),
-        typed={number: sent.get(TYPED + number, "").strip() for number in chosen if TYPED + number in sent},
+        text=None if text is None else text.replace("\r\n", "\n").replace("\0", ""),
+        typed={
+            number: sent.get(TYPED + number, "").replace("\0", "").strip()
+            for number in chosen
+            if TYPED + number in sent
+        },
     )
 
 

@@ -28,6 +28,9 @@ from merchants.models import MiniProgram
 from notifications.models import Event
 from notifications.services import to_emit
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""No trade here is older: what says so comes from a program that counts from year 1, or from a cell that was empty."""
+
 ONE_PER_UPSTREAM_ID = "(platform_id, upstream_id) WHERE NOT upstream_id = ''"
 """What makes a complaint that is filed again the same one, as SQL names the target of a conflict."""
 
@@ -105,7 +108,8 @@ def file_complaints(
     """File many complaints with a handful of statements; the outcomes stand in the order of the filings.
 
     A filing that cannot be taken is answered with the refusal and does not stop the others: an unknown mini program, a
-    moment in the future, a refund asked above the trade. The same upstream id twice is the same complaint.
+    moment in the future or too long ago, a refund asked above the trade. The same upstream id twice is the same
+    complaint.
     `is_history` takes old cases in without starting a clock.
     """
     require(actor, "file")
@@ -173,8 +177,8 @@ def _refusal(filing: Filing, programs: dict[str, MiniProgram], *, now: datetime)
             code="unknown_app_id",
         )
     for name, moment in (("filed_at", filing.filed_at), ("paid_at", filing.paid_at)):
-        if moment is not None and moment > now:
-            return BadInput(_("This moment lies in the future."), field=name, code="in_the_future")
+        if moment is not None and not EARLIEST <= moment <= now:
+            return _refusal_of_moment(name, moment)
     for name, amount in (
         ("trade_amount", filing.trade_amount),
         ("requested_refund_amount", filing.requested_refund_amount),
@@ -186,6 +190,13 @@ def _refusal(filing: Filing, programs: dict[str, MiniProgram], *, now: datetime)
     if filing.handled is not None:
         return _refusal_of_handling(filing, filing.handled, now=now)
     return None
+
+
+def _refusal_of_moment(name: str, moment: datetime) -> BadInput:
+    if moment < EARLIEST:
+        words = _("This moment lies before the year %(year)d.") % {"year": EARLIEST.year}
+        return BadInput(words, field=name, code="too_long_ago")
+    return BadInput(_("This moment lies in the future."), field=name, code="in_the_future")
 
 
 def _refusal_of_handling(filing: Filing, handled: HandledElsewhere, *, now: datetime) -> BadInput | None:

@@ -122,7 +122,7 @@ def narrowed(complaints: QuerySet[Complaint], wanted: Wanted, *, now: datetime) 
     if wanted.filed_from:
         conditions &= Q(filed_at__gte=start_of(wanted.filed_from))
     if wanted.filed_to:
-        conditions &= Q(filed_at__lt=start_of(wanted.filed_to + timedelta(days=1)))
+        conditions &= Q(filed_at__lt=end_of(wanted.filed_to))
     found = complaints.filter(conditions)
     return with_root_causes(with_outcomes(found, wanted.outcomes, wanted.merchant_id), wanted.root_causes)
 
@@ -158,7 +158,7 @@ def _due(due: str, now: datetime) -> Q:
         return Q(handle_by__lt=now)
     if "-" in due:
         day = date.fromisoformat(due)
-        return Q(handle_by__gte=start_of(day), handle_by__lt=start_of(day + timedelta(days=1)))
+        return Q(handle_by__gte=start_of(day), handle_by__lt=end_of(day))
     return Q(handle_by__gte=now, handle_by__lte=now + timedelta(hours=int(due)))
 
 
@@ -167,9 +167,14 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=BEIJING)
 
 
+def end_of(day: date) -> datetime:
+    """Return the first moment in Beijing that is no longer this day; after the last day that there is comes none."""
+    return start_of(day + timedelta(days=1)) if day < date.max else datetime.max.replace(tzinfo=BEIJING)
+
+
 def end_of_today(now: datetime) -> datetime:
     """Return the first moment of tomorrow in Beijing."""
-    return start_of(now.astimezone(BEIJING).date() + timedelta(days=1))
+    return end_of(now.astimezone(BEIJING).date())
 
 
 NEWEST = "-filed_at"

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from common.moments import MomentField
 from complaints.intake import Filing, HandledElsewhere
 from complaints.methods import NOTE_LIMIT, HandlingInput
 from complaints.models import Method, RootCause
@@ -48,14 +49,14 @@ class FilingSerializer(serializers.Serializer[Filing]):
     trade_no = TextField(max_length=64)
     merchant_order_no = TextField(max_length=64, required=False, allow_blank=True, default="")
     trade_amount = amount()
-    paid_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    paid_at = MomentField(required=False, allow_null=True, default=None)
     dispute_type = TextField(max_length=200)
     demand = TextField(max_length=200, required=False, allow_blank=True, default="")
     requested_refund_amount = amount(required=False, allow_null=True, default=None)
     description = TextField(max_length=20_000)
     consumer = ConsumerSerializer(required=False)
     advance_protection = serializers.BooleanField(required=False, default=False)
-    filed_at = serializers.DateTimeField(
+    filed_at = MomentField(
         required=False,
         allow_null=True,
         default=None,
@@ -86,7 +87,7 @@ class FilingWithPicturesSerializer(FilingSerializer):
 class HandledFilingSerializer(FilingSerializer):
     """A complaint that may have been handled before it came here; imports and the bulk API take these."""
 
-    handled_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    handled_at = MomentField(required=False, allow_null=True, default=None)
     handling_method = serializers.ChoiceField(Method.values, required=False, allow_blank=True, default="")
     handling_note = TextField(max_length=1000, required=False, allow_blank=True, default="")
     refund_amount = amount(required=False, allow_null=True, default=None)
@@ -154,7 +155,7 @@ class ComplaintsWantedSerializer(PageWantedSerializer):
     status = serializers.MultipleChoiceField(
         choices=Status.choices, required=False, help_text=_("May be given several times.")
     )
-    filed_after = serializers.DateTimeField(required=False, help_text=_("Filed at this moment or later."))
-    filed_before = serializers.DateTimeField(required=False, help_text=_("Filed before this moment."))
+    filed_after = MomentField(required=False, help_text=_("Filed at this moment or later."))
+    filed_before = MomentField(required=False, help_text=_("Filed before this moment."))
     app_id = TextField(max_length=64, required=False)
     trade_no = TextField(max_length=64, required=False)

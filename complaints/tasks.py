@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from complaints import reminders, search
 from complaints.workspace import exporting
+from deadlines.control import not_ahead
 
 log = structlog.get_logger(__name__)
 
@@ -33,5 +34,5 @@ def settle_search() -> int:
 
 @shared_task(name="complaints.tasks.remind_members")
 def remind_members() -> int:
-    """Remind of the deadlines that came near since the last run."""
-    return reminders.remind(now=timezone.now())
+    """Remind of the deadlines that came near since the last run, as the database's clock has it where it is behind."""
+    return reminders.remind(now=not_ahead(timezone.now()))

@@ -76,6 +76,8 @@ class Entry:
     text: str = ""
     handling: Handling | None = None
     pictures: Iterable[Evidence] = ()
+    lead: str = ""
+    """What stands before the text, where it was written to somebody else than who reads it here."""
 
     @property
     def role_label(self) -> str:
@@ -118,6 +120,7 @@ WAYS: dict[str, Promise] = {
     "api": gettext_lazy("Asked the payment system to refund %(amount)s."),
     "elsewhere": gettext_lazy("Recorded a refund of %(amount)s that was made elsewhere."),
 }
+FROM_THE_FUND = gettext_lazy("From the bonus %(bonus)s, from the deposit %(deposit)s.")
 REFUND_RESULTS: dict[str, Promise] = {
     "succeed": gettext_lazy("The payment system confirmed the refund of %(amount)s."),
     "fail": gettext_lazy("The refund of %(amount)s failed; no money moved."),
@@ -234,7 +237,7 @@ def _refunded(line: HistoryLine) -> str:
     if "deposit" not in line.detail:
         return sentence
     parts = {name: yuan(Decimal(line.detail[name])) for name in ("bonus", "deposit")}
-    return f"{sentence} {_('From the bonus %(bonus)s, from the deposit %(deposit)s.') % parts}"
+    return f"{sentence} {FROM_THE_FUND % parts}"
 
 
 def _reinstated(line: HistoryLine) -> str:

@@ -1,10 +1,14 @@
 """The admin of support staff and operators: the stock one, in the product's look, with the product's sign-in."""
 
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -16,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from common.wording import beijing_time
 from complaints_portal.desks import desks_for, money_for, sweeps_for
 from deadlines.alarm_mails import mail_trouble
-from deadlines.alarms import open_alarms
+from deadlines.alarms import WELL_FOR, open_alarms
 from deadlines.control import PERMISSION
 
 ORDER = ("appeals", "refunds", "complaints", "penalties", "deadlines", "evidence", "notifications", "merchants")
@@ -39,11 +43,13 @@ def alarms_for(request: HttpRequest) -> dict[str, Any]:
             "kind": alarm.get_kind_display(),
             "why": alarm.get_why_display(),
             "since": beijing_time(alarm.began_at),
+            "well": beijing_time(alarm.well_since) if alarm.well_since else "",
             "url": address,
         }
         for alarm in lasting
     ]
-    return {"lines": lines, "mails": mail_trouble()}
+    is_late = any(alarm.well_since is None for alarm in lasting)
+    return {"lines": lines, "is_late": is_late, "minutes": WELL_FOR // timedelta(minutes=1), "mails": mail_trouble()}
 
 
 class PortalAdminSite(AdminSite):
@@ -61,6 +67,22 @@ class PortalAdminSite(AdminSite):
         from complaints_portal.sweep_desk.urls import desk_urls  # noqa: PLC0415 (its pages ask this very site)
 
         return [*desk_urls(self.admin_view), *super().get_urls()]
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        """Refuse an address with a NUL in it: the stock lists filter by whatever it holds, and the database fails.
+
+        What is searched for is left to the lists, which say themselves that they find nothing by it.
+        """
+
+        @wraps(view)
+        def whole(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if "\0" in request.path or any(
+                "\0" in text for name, texts in request.GET.lists() if name != SEARCH_VAR for text in texts
+            ):
+                raise BadRequest("a NUL in the address")
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(whole, cacheable)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show what is there, and above it the sweeps, each desk and money in numbers, to whoever may see them."""

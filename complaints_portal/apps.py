@@ -24,14 +24,14 @@ class PortalConfig(AppConfig):
     verbose_name = _("Complaints portal")
 
     def ready(self) -> None:
-        from complaints_portal import checks  # noqa: F401, PLC0415 (registers the system checks)
+        from complaints_portal import checks  # noqa: PLC0415 (registers the system checks)
         from complaints_portal.context import frame  # noqa: PLC0415 (models are there only now)
         from merchants.pages import register_frame  # noqa: PLC0415
 
         register_frame(frame)
         bind_extra_request_metadata.connect(bind_address, dispatch_uid="bind_address")
         connection_created.connect(read_alone, dispatch_uid="read_alone")
-        if settings.SENTRY_DSN:
+        if checks.is_dsn(settings.SENTRY_DSN):  # what is none, the checks refuse with a sentence
             from complaints_portal import reporting  # noqa: PLC0415 (what nobody wants is not loaded)
 
             reporting.begin()

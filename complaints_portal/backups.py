@@ -5,6 +5,7 @@ comes meanwhile has no row in the dump, and one that is copied without a row doe
 the backup, so a restore knows before it begins whether the backup is whole.
 """
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 from django.apps import apps
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -27,6 +30,7 @@ from evidence.models import Evidence, evidence_files
 FORMAT = 1
 MANIFEST, DUMP, LIST, FILES = "manifest.json", "database.dump", "evidence.sha256", "evidence"
 ROWS = 500
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,11 +54,15 @@ def back_up(directory: Path, *, now: datetime) -> Manifest:
     """Write a backup into a directory that does not exist yet, or is empty. It is there whole, or not at all.
 
     Pictures that are missing or damaged are named in the manifest; the rest is kept all the same. Refuses with
-    `NotDone`: a directory that holds something, and a pg_dump that is older than the server.
+    `NotDone`: a directory that holds something, a database without a table of the portal, and a pg_dump that is older
+    than the server.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise NotDone(f"{directory} holds something already; name a directory that does not exist.")
     version = postgres_programs.server_version()
+    if not count_tables():
+        name = connection.settings_dict["NAME"]
+        raise NotDone(f"The database {name} holds no table of the portal. Point DATABASE_URL at the one that does.")
     program = postgres_programs.find("pg_dump", at_least=version)
     unfinished = directory.with_name(f"{directory.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -105,6 +113,8 @@ def count_tables() -> dict[str, int]:
     with connection.cursor() as cursor:
         there = set(connection.introspection.table_names(cursor))
         known = [name for name in names if name in there]
+        if not known:
+            return {}
         counts = [f"SELECT '{name}', count(*) FROM {connection.ops.quote_name(name)}" for name in known]  # noqa: S608 (names of models)
         cursor.execute(" UNION ALL ".join(counts))
         return dict(cursor.fetchall())
@@ -120,7 +130,9 @@ def _copy_out(manifest: Manifest, directory: Path) -> None:
             try:
                 with evidence_files().open(name) as source, target.open("wb") as copy:
                     found = hash_of(source, copy)
-            except Exception:  # each storage fails in its own way; whatever it was, this picture is not there
+            except Exception as error:  # each storage fails in its own way; whatever it was, this picture is not there
+                if isinstance(error, OSError) and error.errno in NO_ROOM:
+                    raise  # the backup has no place, and the picture may be as good as ever
                 target.unlink(missing_ok=True)
                 manifest.damaged.append(name)
                 continue
@@ -166,7 +178,8 @@ def restore(directory: Path, *, replace: bool) -> Manifest:
     """Restore a backup whose manifest holds. Afterwards the data is what it was; the caller verifies it.
 
     Refuses with `NotDone`: a backup that is not whole or was made by a newer portal, a database that is not empty
-    unless it is to be replaced, a picture that is there already with other content, and a pg_restore that is too old.
+    unless it is to be replaced, a picture that is there already with other content, a storage of pictures that takes
+    none, and a pg_restore that is too old.
     """
     manifest = read_manifest(directory)
     unknown = set(manifest.migrations) - {f"{app}.{name}" for app, name in known_migrations()}
@@ -178,13 +191,20 @@ def restore(directory: Path, *, replace: bool) -> Manifest:
     program = postgres_programs.find("pg_restore", at_least=least)
     if not replace:
         _refuse_what_is_there(directory)
+    _try_the_storage()
     _empty_the_database()
     arguments = ("--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
     try:
         postgres_programs.run(program, *arguments, directory / DUMP)
     except NotDone as failure:
         raise NotDone(f"The database is empty now; mend this and restore again. {failure}") from failure
-    _copy_in(directory)
+    try:
+        _copy_in(directory)
+    except Exception as failure:  # each storage fails in its own way
+        raise NotDone(
+            f"The database holds the backup, but not every picture could be stored: {failure} "
+            "Mend this, and restore again with --replace."
+        ) from failure
     return manifest
 
 
@@ -209,6 +229,18 @@ def _refuse_what_is_there(directory: Path) -> None:
     for sha256, name in _listed(directory):
         if evidence_files().exists(name) and what_is_wrong(name, sha256):
             raise NotDone(f"The storage of pictures holds another {name}. Name another one, or use --replace.")
+
+
+def _try_the_storage() -> None:
+    """Refuse a storage that takes no file, while all that was there is still there."""
+    store = evidence_files()
+    try:
+        store.delete(store.save(f"health/{uuid4().hex}.txt", ContentFile(b"written before a restore")))
+    except Exception as error:  # each storage fails in its own way
+        raise NotDone(
+            f"The storage of pictures takes no file ({type(error).__name__}: {error}). Mend EVIDENCE_STORAGE first; "
+            "nothing was touched."
+        ) from error
 
 
 def _empty_the_database() -> None:

@@ -4,10 +4,12 @@
 `refuse_to_start_wrong`.
 """
 
+import os
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+import redis
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.core.checks import Warning as CheckWarning
@@ -126,6 +128,65 @@ def robot_hosts_are_origins(**options: Any) -> list[CheckMessage]:
     ]
 
 
+@register(PORTAL)
+def trusted_origins_are_origins(**options: Any) -> list[CheckMessage]:
+    """Refuse what is no origin: without its scheme it trusts nobody, and every form is refused behind the proxy."""
+    wrong = [origin for origin in settings.CSRF_TRUSTED_ORIGINS if not _is_origin(origin, ("https", "http"))]
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"CSRF_TRUSTED_ORIGINS names what is no origin: {', '.join(wrong)}.",
+            hint="Write each as https://portal.example.com, with its scheme, and without a path.",
+            id="portal.E021",
+        )
+    ]
+
+
+@register(PORTAL)
+def numbers_are_not_negative(**options: Any) -> list[CheckMessage]:
+    """Refuse what would be less than nothing: fewer than no proxies would still be believed about https."""
+    names = ("CONN_MAX_AGE", "SECURE_HSTS_SECONDS", "TRUSTED_PROXIES")
+    values = {name: getattr(settings, name, None) for name in names}
+    values["CONN_MAX_AGE"] = settings.DATABASES["default"].get("CONN_MAX_AGE")
+    return [
+        Error(f"{name} must not be below zero, not {value}.", hint=f"Leave {name} out, or count up.", id="portal.E022")
+        for name, value in values.items()
+        if value is not None and value < 0
+    ]
+
+
+@register(PORTAL)
+def redis_url_is_an_address(**options: Any) -> list[CheckMessage]:
+    """Refuse an address that no client of Redis can read. Nobody is asked whether a Redis is there."""
+    try:
+        redis.ConnectionPool.from_url(settings.REDIS_URL)
+    except ValueError:  # its words may hold a part of the password
+        return [
+            Error(
+                "REDIS_URL is no address of a Redis.",
+                hint="Set it to redis://:password@host:6379/0; a / or # in the password is written %2F or %23.",
+                id="portal.E023",
+            )
+        ]
+    return []
+
+
+@register(PORTAL)
+def metrics_have_their_directory(**options: Any) -> list[CheckMessage]:
+    """Refuse a directory for the metrics of several web processes that is not there: none of them would start."""
+    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+    if not directory or (os.path.isdir(directory) and os.access(directory, os.W_OK)):
+        return []
+    return [
+        Error(
+            f"PROMETHEUS_MULTIPROC_DIR is no directory that can be written: {directory}.",
+            hint="Make it, empty, before the web starts; with one web process leave it out.",
+            id="portal.E024",
+        )
+    ]
+
+
 def _is_origin(text: str, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(text)
@@ -173,15 +234,8 @@ def _heartbeat() -> list[CheckMessage]:
 
 
 def _sentry() -> list[CheckMessage]:
-    """Refuse what is no DSN: a key, a computer, and the number of a project."""
-    if not settings.SENTRY_DSN:
-        return []
-    try:
-        parts = urlsplit(settings.SENTRY_DSN)
-        is_dsn = bool(parts.username) and parts.path.rpartition("/")[2].isdecimal()
-    except ValueError:
-        is_dsn = False
-    if is_dsn and _is_safe_address(settings.SENTRY_DSN):
+    """Refuse what is no DSN."""
+    if not settings.SENTRY_DSN or is_dsn(settings.SENTRY_DSN):
         return []
     return [
         Error(
@@ -190,6 +244,16 @@ def _sentry() -> list[CheckMessage]:
             id="portal.E020",
         )
     ]
+
+
+def is_dsn(text: str) -> bool:
+    """Say whether an address is one of Sentry's: a key, a computer, and the number of a project."""
+    try:
+        parts = urlsplit(text)
+        has_parts = bool(parts.username) and parts.path.rpartition("/")[2].isdecimal()
+    except ValueError:
+        return False
+    return has_parts and _is_safe_address(text)
 
 
 def _is_safe_address(text: str) -> bool:
@@ -314,6 +378,15 @@ def _secret_key() -> list[CheckMessage]:
 
 
 def _hosts() -> list[CheckMessage]:
+    wrong = [name for name in settings.ALLOWED_HOSTS if "/" in name]
+    if wrong:
+        return [
+            Error(
+                f"ALLOWED_HOSTS names what is no host: {', '.join(wrong)}.",
+                hint="Write names alone, without http:// and without a path: portal.example.com.",
+                id="portal.E005",
+            )
+        ]
     if settings.ALLOWED_HOSTS and "*" not in settings.ALLOWED_HOSTS:
         return []
     return [

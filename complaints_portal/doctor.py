@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -128,20 +129,46 @@ def _postgres(now: datetime) -> Iterator[tuple[State, str, str]]:
         yield State.WRONG, f"The database is encoded in {encoding}.", "Make it anew with ENCODING 'UTF8'."
 
 
+EXTENSIONS = ("pg_trgm", "btree_gin")
+"""What the search of complaints is indexed with; a migration makes them where they are missing."""
+
+
 def _rights(now: datetime) -> Iterator[tuple[State, str, str]]:
-    """Say whether migrations may make what they make: tables and triggers. The portal needs no extension."""
+    """Say whether migrations may make what they make: tables, triggers, and the extensions that are not there yet."""
+    user, name = connection.settings_dict["USER"] or "this role", connection.settings_dict["NAME"]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT has_schema_privilege('public', 'CREATE'), has_schema_privilege('public', 'USAGE')")
-        may_create, may_use = cursor.fetchone()
-    if may_create and may_use:
-        yield State.OK, "This role may make tables; no extension is needed.", ""
-    else:
-        user = connection.settings_dict["USER"] or "this role"
+        cursor.execute(
+            "SELECT has_schema_privilege('public', 'CREATE'), has_schema_privilege('public', 'USAGE'),"
+            " has_database_privilege(current_database(), 'CREATE')"
+        )
+        may_create, may_use, may_extend = cursor.fetchone()
+        cursor.execute(
+            "SELECT name, installed_version IS NOT NULL FROM pg_available_extensions WHERE name = ANY(%s)",
+            [list(EXTENSIONS)],
+        )
+        available: dict[str, bool] = dict(cursor.fetchall())
+    absent = [each for each in EXTENSIONS if each not in available]
+    unmade = [each for each in EXTENSIONS if available.get(each) is False]
+    if not (may_create and may_use):
         yield (
             State.WRONG,
             f"{user} may make no tables.",
             f"GRANT ALL ON SCHEMA public TO {user}, or let it own the database.",
         )
+    if absent:
+        yield (
+            State.WRONG,
+            f"The server does not have the extensions that the search needs: {', '.join(absent)}.",
+            "Install PostgreSQL's contrib package on the server.",
+        )
+    if unmade and not may_extend:
+        yield (
+            State.WRONG,
+            f"{user} may not make the extensions that the search needs: {', '.join(unmade)}.",
+            f"GRANT CREATE ON DATABASE {name} TO {user}, or let the owner of the database CREATE EXTENSION each.",
+        )
+    if may_create and may_use and not absent and (may_extend or not unmade):
+        yield State.OK, "This role may make tables, and what the search needs is there or may be made.", ""
 
 
 def _migrations(now: datetime) -> Iterator[tuple[State, str, str]]:
@@ -210,7 +237,16 @@ def _mail(now: datetime) -> Iterator[tuple[State, str, str]]:
         yield State.WRONG, f"The mail server takes no mail: {error}", mend
     else:
         mails.close()
-        yield State.OK, "The mail server lets the portal in.", ""
+        yield _sender() or (State.OK, "The mail server lets the portal in.", "")
+
+
+def _sender() -> tuple[State, str, str] | None:
+    """Say when mails come from nowhere: other mail servers refuse them, after ours took them."""
+    address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    if address.partition("@")[2] not in ("", "localhost"):
+        return None
+    mend = "Set DEFAULT_FROM_EMAIL to an address of your own domain, such as Complaints <complaints@example.com>."
+    return State.WARNING, f"Mails come from {settings.DEFAULT_FROM_EMAIL}, which other mail servers refuse.", mend
 
 
 def _calendar(now: datetime) -> Iterator[tuple[State, str, str]]:

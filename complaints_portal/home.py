@@ -34,6 +34,8 @@ from refunds.queries import Standing as RefundStanding
 from refunds.queries import standing as refund_standing
 
 MINE_SHOWN = 5
+CAN_BE_APPEALED = "status=in_effect&window=open"
+"""Narrows the list of penalties to those that can be appealed: a window stays open while an appeal is reviewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ def waiting(complaints: Standing, refunds: RefundStanding, found: Forecast, *, a
         Waiting(_("Refunds due"), refunds.due, "refunds:list", "refund"),
         Waiting(_("Refunds that are overdue"), refunds.overdue, "refunds:list", "clock-missed", "due=overdue", True),
         Waiting(_("Appeals that need more evidence"), wanted, "appeals:list", "upload", "status=more_wanted"),
-        Waiting(_("Penalties that can be appealed"), appealable, "penalties:list", "appeal", "window=open"),
+        Waiting(_("Penalties that can be appealed"), appealable, "penalties:list", "appeal", CAN_BE_APPEALED),
     )
 
 

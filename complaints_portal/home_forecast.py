@@ -65,7 +65,7 @@ KINDS: dict[str, tuple[Callable[[int], str], Callable[[date], str]]] = {
     Deadline.Kind.HANDLE: (_handle, lambda day: f"{address('complaints:list')}?due={day}"),
     Deadline.Kind.REFUND: (_refund, lambda _day: address("refunds:list")),
     Deadline.Kind.SUPPLEMENT: (_supplement, lambda _day: f"{address('appeals:list')}?status=more_wanted"),
-    Deadline.Kind.APPEAL: (_appeal, lambda _day: f"{address('penalties:list')}?window=open"),
+    Deadline.Kind.APPEAL: (_appeal, lambda _day: f"{address('penalties:list')}?status=in_effect&window=open"),
 }
 """What each kind is called, and the list that shows it: narrowed to the day where the list can be."""
 

@@ -81,10 +81,12 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "complaints_portal.middleware.size_middleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "merchants.middleware.language_middleware",
+    "merchants.middleware.privacy_middleware",
     "merchants.middleware.actor_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -175,7 +177,14 @@ ACCOUNT_FORMS = {"login": "merchants.forms.SignInForm"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # members come by invitation; nobody signs up by themselves
-ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip", "reset_password": "20/m/ip,5/m/key", "join": "20/m/ip"}
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # the subjects name the portal; the host by which it was reached says nothing
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "20/m/ip",
+    "second_factor": "8/15m/key",  # wrong codes for one person, from wherever they come
+    "reset_password": "20/m/ip,5/m/key",
+    "join": "20/m/ip",
+}
+MFA_FORMS = {"authenticate": "merchants.forms.CodeForm", "reauthenticate": "merchants.forms.CodeAgainForm"}
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -202,6 +211,12 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
 WHITENOISE_USE_FINDERS = not PRODUCTION
 
 
+S3_OPTIONS = {
+    "access_key", "addressing_style", "custom_domain", "endpoint_url", "max_memory_size", "region_name", "secret_key",
+    "security_token", "session_profile", "signature_version", "url_protocol", "use_ssl", "verify",
+}  # fmt: skip
+
+
 def evidence_storage(address: str) -> dict[str, object]:
     """Return the storage that `file:///directory` or `s3://bucket/prefix?endpoint_url=…&region_name=…` names."""
     parts = urlsplit(address)
@@ -212,6 +227,9 @@ def evidence_storage(address: str) -> dict[str, object]:
         }
     if parts.scheme == "s3" and parts.netloc:
         options = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        for name in sorted(set(options) - S3_OPTIONS):
+            env.note("EVIDENCE_STORAGE", f"EVIDENCE_STORAGE has an option that no bucket takes: {name}.")
+            del options[name]
         options |= {"bucket_name": parts.netloc, "location": parts.path.strip("/")}
         return {
             "BACKEND": "storages.backends.s3.S3Storage",

@@ -26,7 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("insights/", include("complaints_portal.insights.urls")),
     path("calendar/<str:feed_token>.ics", calendar, name="calendar"),
     path("theme/", set_theme, name="set_theme"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("merchants.account_urls")),
     path("admin/", admin.site.urls),
     path("", include("complaints_portal.health")),
     path("", include("complaints_portal.metrics")),

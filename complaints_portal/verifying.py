@@ -89,12 +89,37 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        "nobody_reads_ahead",
+        "No event and no reader of events is further than this server has counted; else nobody is told of new ones.",
+        """
+        SELECT name FROM (
+            SELECT 'event ' || id AS name, transaction FROM notifications_event
+            UNION ALL SELECT 'reader ' || name, transaction FROM notifications_watermark
+        ) AS numbered WHERE transaction > event_number(
+            greatest(pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id_if_assigned()))
+        """,
+    ),
+    Invariant(
         "missed_means_late",
         "What was handled late has a penalty, or its clock still waits for the sweep.",
         """
         SELECT complaint.complaint_no FROM complaints_handling AS handling
         JOIN complaints_complaint AS complaint ON complaint.id = handling.complaint_id
         WHERE NOT handling.in_time AND NOT complaint.is_history
+            AND NOT EXISTS (SELECT FROM penalties_penalty AS penalty
+                WHERE penalty.kind = 'complaint_timeout' AND penalty.subject_id = complaint.id)
+            AND NOT EXISTS (SELECT FROM deadlines_deadline AS clock
+                WHERE clock.kind = 'handle' AND clock.subject_id = complaint.id)
+        """,
+    ),
+    Invariant(
+        "ended_late_is_missed",
+        "What was withdrawn or closed late, and never handled, has a penalty, or its clock still waits for the sweep.",
+        """
+        SELECT complaint.complaint_no FROM complaints_complaint AS complaint
+        WHERE complaint.status IN ('cancelled', 'closed') AND complaint.ended_at > complaint.handle_by
+            AND NOT complaint.is_history
+            AND NOT EXISTS (SELECT FROM complaints_handling AS handling WHERE handling.complaint_id = complaint.id)
             AND NOT EXISTS (SELECT FROM penalties_penalty AS penalty
                 WHERE penalty.kind = 'complaint_timeout' AND penalty.subject_id = complaint.id)
             AND NOT EXISTS (SELECT FROM deadlines_deadline AS clock
@@ -180,6 +205,15 @@ INVARIANTS = [
         LEFT JOIN (SELECT penalty_id, count(*) AS number FROM appeals_appeal
             WHERE status IN ('submitted', 'more_wanted') GROUP BY penalty_id) AS open ON open.penalty_id = penalty.id
         WHERE coalesce(open.number, 0) <> CASE penalty.status WHEN 'under_appeal' THEN 1 ELSE 0 END
+        """,
+    ),
+    Invariant(
+        "approved_means_revoked",
+        "The penalty of an approved appeal is revoked: its points were given back.",
+        """
+        SELECT 'appeal ' || appeal.id FROM appeals_appeal AS appeal
+        JOIN penalties_penalty AS penalty ON penalty.id = appeal.penalty_id
+        WHERE appeal.status = 'approved' AND penalty.status <> 'revoked'
         """,
     ),
     Invariant(

@@ -5,7 +5,7 @@ has ended meanwhile is told as ended. A mail server that is away loses nothing: 
 every ten minutes, for three days.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -123,7 +123,7 @@ def mail_about(letters: Sequence[AlarmLetter], *, now: datetime) -> EmailMessage
             "desk_url": f"{base}{reverse('admin:deadlines_sweeprun_desk')}",
         }
         return EmailMessage(
-            subject=_subject(lasting, ended),
+            subject=_subject([alarm for alarm in lasting if _is_late(known, alarm)], [*lasting, *ended]),
             body=render_to_string("deadlines/alarm.txt", context).strip() + "\n",
             to=[first.address],
             headers={
@@ -133,9 +133,14 @@ def mail_about(letters: Sequence[AlarmLetter], *, now: datetime) -> EmailMessage
         )
 
 
-def _subject(lasting: Sequence[SweepAlarm], ended: Sequence[SweepAlarm]) -> str:
-    names = [str(alarm.get_kind_display()) for alarm in lasting or ended]
-    if lasting:
+def _is_late(known: Mapping[str, Standing], alarm: SweepAlarm) -> bool:
+    """Say whether its kind is late now; an alarm lasts for a while after that."""
+    return alarm.kind not in known or known[alarm.kind].late is not None
+
+
+def _subject(late: Sequence[SweepAlarm], others: Sequence[SweepAlarm]) -> str:
+    names = [str(alarm.get_kind_display()) for alarm in late or others]
+    if late:
         subject = _("ALARM: sweeps are late: %(kinds)s") % {"kinds": ", ".join(names)}
     else:
         subject = _("Over: sweeps are on time again: %(kinds)s") % {"kinds": ", ".join(names)}
@@ -151,7 +156,10 @@ def _line(alarm: SweepAlarm, standing: Standing, due: int, base: str, *, now: da
         "who": standing.changed_by,
         "reason": standing.reason,
     }
-    if alarm.why == Lateness.PAUSED:
+    if standing.late is None:
+        about = _("%(kind)s: it was late, noticed %(since)s, and is on time again.")
+        advice = _("There is nothing to do while it stays so; a mail says when the alarm is over.")
+    elif alarm.why == Lateness.PAUSED:
         about = _("%(kind)s: paused by %(who)s: %(reason)s Noticed %(since)s.")
         advice = _("When the reason is gone, let it run again: manage.py sweeps run %(code)s --reason … --as …")
     elif alarm.why == Lateness.BEHIND:

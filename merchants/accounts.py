@@ -1,9 +1,12 @@
 """How people sign in."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest
 
@@ -30,6 +33,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send a mail that names the portal, and leads to it, as the operator does; a request may name any host."""
+        here, public = self.request.build_absolute_uri("/"), f"{settings.PUBLIC_URL.rstrip('/')}/"
+        led = {
+            name: public + value.removeprefix(here)
+            for name, value in context.items()
+            if isinstance(value, str) and value.startswith(here)
+        }
+        name = urlsplit(settings.PUBLIC_URL).netloc
+        site = SimpleNamespace(name=name, domain=name)
+        super().send_mail(template_prefix, email, {**context, **led, "current_site": site})
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return whose attempts are counted together. Whoever has no address is counted too, and not kept out."""

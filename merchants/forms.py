@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.account.forms import LoginForm
+from allauth.core import context, ratelimit
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
@@ -29,6 +32,32 @@ class SignInForm(LoginForm):  # type: ignore[misc]  # allauth has no types
         login.widget.attrs["autocomplete"] = "username"
         for name in ("login", "password"):
             self.fields[name].widget.attrs.pop("placeholder", None)  # it says what the label says
+
+
+class CountsCodes:
+    """Counts the wrong codes for one person, from wherever they come, and for a while takes none after too many.
+
+    allauth counts for each address only, as is right for passwords: whoever knows a password and asks from many
+    addresses would come upon the six digits in the end.
+    """
+
+    user: User
+
+    def clean_code(self) -> str:
+        counted = {"action": "second_factor", "key": f"second-factor-{self.user.pk}"}
+        if not ratelimit.consume(context.request, **counted):
+            raise get_adapter().validation_error("too_many_login_attempts")
+        code: str = super().clean_code()  # type: ignore[misc]  # of the form that this is mixed into
+        ratelimit.clear(context.request, **counted)
+        return code
+
+
+class CodeForm(CountsCodes, AuthenticateForm):  # type: ignore[misc]  # allauth has no types
+    """The code of the second factor, when somebody signs in."""
+
+
+class CodeAgainForm(CountsCodes, ReauthenticateForm):  # type: ignore[misc]  # as above
+    """The code of the second factor, when somebody shows once more who they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from common.errors import BadInput, Conflict, IllegalMove, PortalError
+from common.way_back import way_back
 from merchants import team
 from merchants.forms import InvitationForm, PermissionsForm
 from merchants.models import AccessRequest, Grant, Invitation, Membership
@@ -176,9 +176,6 @@ def decide(request: MemberRequest, request_id: int) -> HttpResponse:
 @member_page(None)
 def ask(request: MemberRequest) -> HttpResponse:
     """Ask the account administrators for a grant, and go back to where it was missing."""
-    target = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
-        target = "/"
     try:
         team.ask_access(
             request.merchant.pk,
@@ -191,7 +188,7 @@ def ask(request: MemberRequest) -> HttpResponse:
         messages.info(request, str(refusal))
     else:
         messages.success(request, _("Your account administrators see your request and can grant it with one click."))
-    return redirect(target)
+    return redirect(way_back(request))
 
 
 def _refused(

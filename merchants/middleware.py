@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import get_user
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
+from django.utils.cache import patch_cache_control
 from django.utils.functional import SimpleLazyObject
 
 from merchants.members import memberships_of, page_actor
@@ -23,6 +24,21 @@ def actor_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Cal
         actor = SimpleLazyObject(lambda: page_actor(request, memberships))  # type: ignore[arg-type]  # behaves as a list
         request.memberships, request.actor = memberships, actor  # type: ignore[attr-defined]  # see PageRequest
         return get_response(request)
+
+    return middleware
+
+
+def privacy_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Let nobody on the way keep what somebody who is signed in was shown, unless the page itself says who may.
+
+    Their own browser may, so that the way back from another page leads to what they had typed.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if isinstance(request.user, User) and "Cache-Control" not in response.headers:
+            patch_cache_control(response, private=True, no_cache=True)
+        return response
 
     return middleware
 

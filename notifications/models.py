@@ -13,7 +13,6 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from merchants.models import Grant, Membership, Merchant
@@ -42,9 +41,14 @@ the penalties of a merchant, so that neither the intake nor a sweep writes an in
 """
 
 
-def current_transaction() -> Cast:
-    """Return the number of the writing transaction, as SQL: readers use it to pass over what is not committed yet."""
-    return Cast(Cast(models.Func(function="pg_current_xact_id"), models.TextField()), models.BigIntegerField())
+def current_transaction() -> models.Func:
+    """Return the number of the writing transaction, as SQL: readers use it to pass over what is not committed yet.
+
+    `event_number` is a function of the database. It is the server's own number, or above it where a backup of another
+    server was restored (`services.number_onwards`).
+    """
+    number = models.Func(function="pg_current_xact_id")
+    return models.Func(number, function="event_number", output_field=models.BigIntegerField())
 
 
 class Event(models.Model):

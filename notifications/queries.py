@@ -21,8 +21,8 @@ LONGEST = f"{2**63}-{2**63}"
 
 
 SEEN_OPEN = """
-    SELECT pg_snapshot_xmax(seen)::text::bigint, array(
-        SELECT open::text::bigint FROM pg_snapshot_xip(seen) AS open WHERE NOT EXISTS (
+    SELECT event_number(pg_snapshot_xmax(seen)), array(
+        SELECT event_number(open) FROM pg_snapshot_xip(seen) AS open WHERE NOT EXISTS (
             SELECT FROM pg_stat_activity AS session WHERE session.backend_xid = open::xid
                 AND session.datid <> (SELECT oid FROM pg_database WHERE datname = current_database())
         )
@@ -32,9 +32,9 @@ SEEN_OPEN = """
 the same server, whose events are not ours. Some may be over by the time that the sessions are looked at."""
 
 STILL_OPEN = """
-    SELECT least(pg_current_xact_id_if_assigned()::text::bigint, (
-        SELECT min(open::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS open
-        WHERE open::text::bigint = ANY (%s)
+    SELECT least(event_number(pg_current_xact_id_if_assigned()), (
+        SELECT min(event_number(open)) FROM pg_snapshot_xip(pg_current_snapshot()) AS open
+        WHERE event_number(open) = ANY (%s)
     ))
 """
 """The oldest of those transactions that a later look still finds open, and one's own."""

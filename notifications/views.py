@@ -1,5 +1,6 @@
 """Pages about notices: the list behind the bell, and what each member chooses."""
 
+import re
 from http import HTTPMethod
 
 from django.contrib import messages
@@ -16,6 +17,7 @@ from notifications.choices import choice_of, choose
 from notifications.forms import ChoiceForm
 from notifications.letters import trouble_of
 
+NUMBER = re.compile(r"[0-9]{1,19}")
 HIGHEST = 2**63 - 1
 
 
@@ -41,7 +43,7 @@ def notice_list(request: MemberRequest) -> HttpResponse:
 def mark_read(request: MemberRequest) -> HttpResponse:
     """Note that all notices up to the newest one that was shown are read."""
     up_to = request.POST.get("up_to", "")
-    if not up_to.isdecimal() or not up_to.isascii() or int(up_to) > HIGHEST:
+    if not NUMBER.fullmatch(up_to) or int(up_to) > HIGHEST:
         raise BadInput(_("Open the list of notices again."), field="up_to")
     bell.mark_read(int(up_to), actor=request.actor)
     return redirect("notices:list")

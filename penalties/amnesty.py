@@ -55,6 +55,17 @@ class Preview:
     revoked: int
 
 
+def require_a_past(which: Which, *, now: datetime) -> None:
+    """Refuse a span that is none, or that is not over: it would take what nobody has missed yet, and nobody counted."""
+    if which.sweep_run:
+        return
+    first, last = which.missed_from, which.missed_to
+    if not (first and last and first < last and which.kinds):
+        raise BadInput(_("Give a sweep run, or a span that ends after it began."), field="missed_to")
+    if last > now:
+        raise BadInput(_("The span lies in the future. Forgive it when it is over."), field="missed_to")
+
+
 def preview(which: Which) -> Preview:
     """Say what an amnesty would do; changes nothing."""
     penalties = which.penalties()
@@ -74,14 +85,11 @@ def preview(which: Which) -> Preview:
 def propose(which: Which, *, reason: str, actor: Actor, now: datetime) -> Amnesty:
     """Propose an amnesty; one of few penalties is approved at once, more need a second person.
 
-    Refuses: whoever may not, no reason, a span that is none, and one in which nothing is in effect.
+    Refuses: whoever may not, no reason, a span that is none or is not over, and one in which nothing is in effect.
     """
     require_control(actor)
     reason = checked_reason(reason)
-    if which.sweep_run is None and not (
-        which.missed_from and which.missed_to and which.missed_from < which.missed_to and which.kinds
-    ):
-        raise BadInput(_("Give a sweep run, or a span that ends after it began."), field="missed_to")
+    require_a_past(which, now=now)
     counted = preview(which).in_effect
     if not counted:
         raise BadInput(_("No penalty of these is in effect; there is nothing to forgive."), field="missed_from")
@@ -124,10 +132,11 @@ def carry_out(amnesty_id: int, *, actor: Actor, now: datetime, batch: int = BATC
     """Revoke what an approved amnesty names, batch by batch; killed and started again it goes on where it was.
 
     What somebody holds just then is passed over: such an amnesty stays approved, and is carried out once more.
-    Refuses one that is not approved, and whoever may not.
+    Refuses one that is not approved, one that grew beyond what its only person may decide, and whoever may not.
     """
     require_control(actor)
     amnesty = Amnesty.objects.select_related("sweep_run").get(pk=amnesty_id)
+    _require_as_few(amnesty)
     parameters: dict[str, Any] = revoking(amnesty.reason, actor=actor, now=now, batch=batch) | {
         "run_id": amnesty.sweep_run_id,
         "issued_at": amnesty.sweep_run.issued_at if amnesty.sweep_run else None,
@@ -139,6 +148,17 @@ def carry_out(amnesty_id: int, *, actor: Actor, now: datetime, batch: int = BATC
     while taken := _take_batch(amnesty_id, which, parameters | {"after": last}):
         last = taken
     return _close(amnesty_id, actor=actor, now=now)
+
+
+def _require_as_few(amnesty: Amnesty) -> None:
+    """Refuse what one person decided alone when it is about too many by now: a sweep may have issued more of them."""
+    if amnesty.status != Amnesty.Status.APPROVED or amnesty.decided_by_id != amnesty.proposed_by_id:
+        return
+    limit = policy_at(amnesty.proposed_at).four_eyes_cases
+    found = amnesty.done + preview(which_of(amnesty)).in_effect
+    if found > limit:
+        text = _("This is about %(found)d cases by now; more than %(limit)d need a second person. Propose it again.")
+        raise IllegalMove(text % {"found": found, "limit": limit})
 
 
 def _lock(amnesty_id: int) -> Amnesty:

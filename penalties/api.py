@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.keyset import Segment
+from common.moments import MomentField
 from complaints.documents import HistoryLineSerializer, line_document, utc
 from complaints.serializers import TextField
 from merchants.api import ApiView
@@ -34,8 +35,8 @@ class PenaltiesWantedSerializer(PageWantedSerializer):
     kind = serializers.ChoiceField(choices=Kind.choices, required=False)
     app_id = TextField(max_length=64, required=False)
     complaint_no = TextField(max_length=32, required=False)
-    issued_after = serializers.DateTimeField(required=False, help_text=_("Issued at this moment or later."))
-    issued_before = serializers.DateTimeField(required=False, help_text=_("Issued before this moment."))
+    issued_after = MomentField(required=False, help_text=_("Issued at this moment or later."))
+    issued_before = MomentField(required=False, help_text=_("Issued before this moment."))
     window_open = serializers.BooleanField(
         required=False, allow_null=True, default=None, help_text=_("Whether the appeal window is open now.")
     )

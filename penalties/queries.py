@@ -16,7 +16,7 @@ from common.together import ask
 from common.wording import BEIJING
 from common.written import written, written_sums
 from complaints.models import HistoryLine
-from complaints.queries import start_of
+from complaints.queries import end_of, start_of
 from complaints.reviews.record import RECENT, Tally
 from deadlines.forecast import DAYS, Due
 from deadlines.models import Deadline
@@ -96,7 +96,7 @@ def narrowed(penalties: QuerySet[Penalty], wanted: Wanted, *, now: datetime) -> 
     if wanted.issued_from:
         conditions &= Q(issued_at__gte=start_of(wanted.issued_from))
     if wanted.issued_to:
-        conditions &= Q(issued_at__lt=start_of(wanted.issued_to + timedelta(days=1)))
+        conditions &= Q(issued_at__lt=end_of(wanted.issued_to))
     if wanted.only_open:
         conditions &= open_at(now) & ~Q(status=Status.REVOKED)
     return penalties.filter(conditions)
@@ -145,7 +145,7 @@ def windows_by_day(merchant_id: int, *, now: datetime) -> list[Due]:
     carry no points, which are lost already. An index of the penalties finds them: their clocks have none by merchant.
     """
     today = now.astimezone(BEIJING).date()
-    rows = ask(WINDOWS, [merchant_id, now, start_of(today + timedelta(days=1))])
+    rows = ask(WINDOWS, [merchant_id, now, end_of(today)])
     return [Due(Deadline.Kind.APPEAL, today + timedelta(days=day), number, 0, *ends) for day, number, *ends in rows]
 
 
@@ -282,4 +282,4 @@ def record(merchant_id: int, now: datetime) -> Iterable[Tally]:
     counted = standing[: CAP + 1].aggregate(points=Sum("points", default=0), number=Count("pk"))
     recent = Penalty.objects.filter(merchant_id=merchant_id, issued_at__gte=now - RECENT)[: CAP + 1].count()
     points = f"{counted['points']:,}" + ("+" if counted["number"] > CAP else "")
-    return Tally(_("points in effect"), points), Tally(_("penalties in 90 days"), count_words(recent))
+    return Tally(_("points in effect or under appeal"), points), Tally(_("penalties in 90 days"), count_words(recent))

@@ -1,13 +1,13 @@
 """What a stretch of days would have been under other numbers: counted from the cases, and nothing is changed."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
 
 from common.policy import Policy
-from complaints.queries import start_of
+from complaints.queries import end_of, start_of
 from refunds.extending import STOPPED_LATE
 
 HANDLE = """
@@ -59,7 +59,7 @@ def what_if(policy: Policy, *, first: date, last: date, now: datetime, as_it_was
     found: list[Compared] = []
     with connection.cursor() as cursor:
         for noun, sql, within, cost, would_cost in asked:
-            span: dict[str, Any] = {"first": start_of(first), "last": start_of(last + timedelta(days=1)), "now": now}
+            span: dict[str, Any] = {"first": start_of(first), "last": end_of(last), "now": now}
             cursor.execute(sql, span | {"within": within})
             obligations, missed, would_miss = cursor.fetchone()
             found.append(Compared(noun, obligations, missed, would_miss, missed * cost, would_miss * would_cost))

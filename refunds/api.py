@@ -256,6 +256,8 @@ class OneRefundView(RefundApiView):
         Numbers that were given elsewhere can stand twice: then it is the newest one. The “url” of a refund always leads
         to that very one.
         """
+        if not refund_no.isprintable():  # the database takes no NUL
+            raise Http404
         rows = self.seen_refunds()
         pk = refund_no.removeprefix(ELSEWHERE)
         if pk != refund_no and pk.isdecimal() and len(pk) < 19:

@@ -4,7 +4,7 @@ Functions here take a case whose complaint the caller has locked, then the case 
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,8 +17,8 @@ from common.errors import IllegalMove
 from common.numbers import new_number
 from common.policy import policy_at
 from complaints import services as complaints
-from complaints.models import Complaint
-from deadlines.models import Deadline
+from complaints.models import Complaint, HistoryLine
+from deadlines.models import Deadline, Extended, Extension
 from deadlines.services import start_clocks, stop_clock
 from refunds.models import RefundCase
 from refunds.records import Record, write
@@ -100,15 +100,38 @@ def stop(case: RefundCase, *, now: datetime) -> None:
 def let_run_again(case: RefundCase, *, actor: Actor, now: datetime) -> None:
     """Part of what had stopped the clock failed or came back: it runs on, with the time that was left when it stopped.
 
-    How long a payment system takes to say no costs the merchant nothing.
+    How long a payment system takes to say no costs the merchant nothing. An extension that was carried out meanwhile
+    moved the clocks that ran; to this one it gives its time now.
     """
     if case.status != CaseStatus.DUE or case.stopped_at is None or not rest_of(case):
         return
     case.refund_by = now.astimezone(UTC) + (case.refund_by - case.stopped_at)
+    _extend(case, ran_until=case.stopped_at)
     case.stopped_at = None
     case.save(update_fields=["refund_by", "stopped_at"])
     start_clocks([clock(case, now=now)])
     _tell(case, "run_again", case.status, actor=actor, now=now, event="", refund_by=case.refund_by)
+
+
+def _extend(case: RefundCase, *, ran_until: datetime) -> None:
+    """Give a case the time of the extensions that came while its clock stood still: of each, as much as it lost."""
+    lines = HistoryLine.objects.filter(complaint_id=case.complaint_id, noun="refund_case", noun_id=case.pk)
+    begun = lines.filter(verb__in=EVENTS).order_by("-at").values_list("at", flat=True).first() or case.opened_at
+    kind = Deadline.Kind.REFUND
+    missed = Extension.objects.filter(status=Extension.Status.DONE, kinds__contains=[kind], done_at__gte=ran_until)
+    had = Extended.objects.filter(kind=kind, subject_id=case.pk).values("extension")
+    for each in missed.exclude(pk__in=had).order_by("pk"):
+        lost = min(each.ended_at, ran_until) - max(each.began_at, begun)
+        if lost > timedelta(0):
+            before, case.refund_by = case.refund_by, case.refund_by + lost
+            Extended.objects.create(
+                extension=each,
+                kind=kind,
+                subject_id=case.pk,
+                complaint_id=case.complaint_id,
+                due_before=before,
+                due_after=case.refund_by,
+            )
 
 
 def settle_if_paid(case: RefundCase, *, actor: Actor, now: datetime) -> bool:

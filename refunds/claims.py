@@ -100,9 +100,20 @@ def refuse(case_id: int, text: str, *, evidence: Sequence[Evidence], actor: Acto
 def check_refusable(case: RefundCase) -> None:
     """Refuse when a case cannot be refused now: it is not due, was refused before, or is being paid."""
     REFUND_CASE.target("refuse", case.status)
-    if case.refusals.count() >= policy_at(case.opened_at).refusals_per_refund:
+    if not has_refusals_left(case, refused=case.refusals.count()):
         raise IllegalMove(_("This refund was refused before, and staff ruled that it is due."), code="refused_before")
     cases.refuse_while_processing(case)
+
+
+def has_refusals_left(case: RefundCase, *, refused: int) -> bool:
+    """Say whether a case that was refused so often can be refused once more, as far as the policy goes."""
+    return refused < policy_at(case.opened_at).refusals_per_refund
+
+
+def can_be_refused(case: RefundCase, claims: Sequence[NoRefundClaim]) -> bool:
+    """Say whether a case can still be refused by its deadline; `claims` are all about its complaint."""
+    refused = sum(1 for each in claims if each.refund_case_id == case.pk)
+    return "refuse" in REFUND_CASE.allowed(case.status) and has_refusals_left(case, refused=refused)
 
 
 def check_refusal(text: str, evidence: Sequence[Evidence], merchant_id: int, *, now: datetime) -> None:

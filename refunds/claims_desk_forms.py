@@ -39,6 +39,7 @@ class RulingForm(DecisionForm):
     ) -> None:
         proposed = {"amount": amounts.proposed if amounts else None}
         super().__init__(verb, REASONS_OF, data, initial={**proposed, **(initial or {})}, is_open=is_open)
+        self.fields["message"].help_text = _("The consumer reads it as well, as what the platform wrote to the shop.")
         if amounts is None:
             del self.fields["amount"]
         else:

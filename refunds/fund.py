@@ -5,7 +5,7 @@ while the account's row is locked. Amounts are yuan to the cent; fractions of a 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
@@ -21,6 +21,8 @@ from refunds.models import CENT, Book, FundEntry, FundTransfer, GuaranteeAccount
 from refunds.permissions import require
 
 ZERO = Decimal("0.00")
+WAITED_AT_MOST = timedelta(minutes=5)
+"""Longer than a request, or a run over many complaints, waits for an account. What stands later is of a wrong clock."""
 MOST = Decimal("999999999999.99")
 """More than this no row can hold."""
 
@@ -120,6 +122,7 @@ def pay_refund(
     refund: Refund, account: GuaranteeAccount, *, actor: Actor, now: datetime, field: str = "amount"
 ) -> Split:
     """Pay a refund from the fund. The caller holds the lock of the account. Refuses when the fund falls short."""
+    now = _in_order(account, now)
     parts = split(refund.amount, balance_of(account), policy=policy_at(now))
     if parts.missing:
         raise IllegalMove(short_sentence(parts), field=field, code="fund_short")
@@ -139,6 +142,7 @@ def short_sentence(parts: Split) -> Any:
 def credit(top_up: TopUp, *, actor: Actor, now: datetime) -> None:
     """Put a top-up into the deposit, and the bonus on it beside. The caller makes the move of the top-up."""
     account = GuaranteeAccount.objects.select_for_update(no_key=True).get(pk=top_up.account_id)
+    now = _in_order(account, now)
     bonus = bonus_on(top_up.amount, granted=balance_of(account).granted, policy=policy_at(now))
     kinds = FundTransfer.Kind
     received = {Book.DEPOSIT: top_up.amount, Book.CASH: -top_up.amount}
@@ -153,6 +157,7 @@ def reverse(transfers: list[FundTransfer], *, actor: Actor, now: datetime) -> No
     if not transfers:
         return
     account = GuaranteeAccount.objects.select_for_update(no_key=True).get(pk=transfers[0].account_id)
+    now = _in_order(account, now)
     for each in transfers:
         moved = {entry.book: -entry.amount for entry in each.entries.all()}
         _transfer(
@@ -172,6 +177,15 @@ def reverse(transfers: list[FundTransfer], *, actor: Actor, now: datetime) -> No
             % {"deposit": max(ZERO, -left.deposit), "bonus": max(ZERO, -left.bonus)},
             code="spent_already",
         )
+
+
+def _in_order(account: GuaranteeAccount, now: datetime) -> datetime:
+    """Return when a transfer of a locked account is made: not before the last one, for which it may have waited.
+
+    In this order the account never held less than nothing, and in this order its statement shows them.
+    """
+    last = FundTransfer.objects.filter(account=account).order_by("-at").values_list("at", flat=True).first()
+    return last if last is not None and now < last <= now + WAITED_AT_MOST else now
 
 
 def _transfer(

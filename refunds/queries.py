@@ -14,7 +14,7 @@ from common.policy import policy_at
 from common.together import together
 from common.written import Fixed, written, written_counts
 from complaints.models import Complaint
-from complaints.queries import at_stake, start_of
+from complaints.queries import at_stake, end_of, start_of
 from deadlines.models import Deadline
 from evidence.models import Evidence
 from refunds.cases import COUNTING, ZERO, rest_of
@@ -59,7 +59,7 @@ def narrowed(cases: QuerySet[RefundCase], wanted: Wanted, *, now: datetime) -> Q
     if wanted.opened_from:
         conditions &= Q(opened_at__gte=start_of(wanted.opened_from))
     if wanted.opened_to:
-        conditions &= Q(opened_at__lt=start_of(wanted.opened_to + timedelta(days=1)))
+        conditions &= Q(opened_at__lt=end_of(wanted.opened_to))
     return cases.filter(conditions)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
@@ -32,6 +33,8 @@ from refunds.permissions import require
 from refunds.records import Record, write
 from refunds.states import REFUND, REFUND_CASE, CaseStatus, RefundStatus
 from refunds.waiting import next_ask
+
+log = structlog.get_logger(__name__)
 
 LEDGER = "ledger"
 KEY_LIMIT = 64
@@ -199,8 +202,14 @@ def pay_for_handling(handling: Handling, amount: Decimal, channel: str, *, actor
 
 @transaction.atomic
 def learn(refund_id: int, answer: Answer, *, now: datetime) -> Refund:
-    """Take in what the payment system says about a refund. What is over stays as it is."""
+    """Take in what the payment system says about a refund. What is over stays as it is.
+
+    That money moved for a refund which failed, as when two asked at once, is an error in the log: nothing else would
+    tell of it, and the same amount may be refunded again meanwhile.
+    """
     made = _lock(refund_id)
+    if made.status == RefundStatus.FAILED and answer.outcome == Outcome.SUCCEEDED:
+        log.error("refund_succeeded_after_it_failed", refund=made.refund_no, amount=str(answer.amount or made.amount))
     if made.status != RefundStatus.PROCESSING:
         return made
     differs = answer.outcome == Outcome.SUCCEEDED and answer.amount not in (None, made.amount)
@@ -242,7 +251,8 @@ def _fail(made: Refund, answer: Answer, *, now: datetime) -> Refund:
 def reverse_refund(refund_id: int, *, reason: str, actor: Actor, now: datetime) -> Refund:
     """A refund did not reach the consumer: its money goes back where it came from, and what it paid is due again.
 
-    A case that was refunded begins a new round with its whole time; one that is due still has the time that was left.
+    A case that was refunded begins a new round with its whole time; one that is due still has the time that was left. A
+    refund by which a complaint was handled has no case: the complaint stays as it is.
     Refuses: no reason, and a refund that did not succeed.
     """
     require(actor, "reverse")

@@ -9,6 +9,7 @@ from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from common.moments import MomentField
 from complaints.serializers import TextField, amount
 from evidence.api import SentPictureSerializer
 from merchants.listing import PageWantedSerializer
@@ -27,9 +28,9 @@ class CasesWantedSerializer(PageWantedSerializer):
     app_id = TextField(max_length=64, required=False)
     complaint_no = TextField(max_length=32, required=False)
     trade_no = TextField(max_length=64, required=False)
-    opened_after = serializers.DateTimeField(required=False, help_text=_("Opened at this moment or later."))
-    opened_before = serializers.DateTimeField(required=False, help_text=_("Opened before this moment."))
-    refund_by_before = serializers.DateTimeField(
+    opened_after = MomentField(required=False, help_text=_("Opened at this moment or later."))
+    opened_before = MomentField(required=False, help_text=_("Opened before this moment."))
+    refund_by_before = MomentField(
         required=False, help_text=_("The deadline is before this moment; with the status “due”, what is urgent.")
     )
 
@@ -42,8 +43,8 @@ class RefundsWantedSerializer(PageWantedSerializer):
     refund_no = TextField(max_length=NUMBER_LIMIT, required=False)
     case_no = TextField(max_length=32, required=False)
     complaint_no = TextField(max_length=32, required=False)
-    requested_after = serializers.DateTimeField(required=False, help_text=_("Requested at this moment or later."))
-    requested_before = serializers.DateTimeField(required=False, help_text=_("Requested before this moment."))
+    requested_after = MomentField(required=False, help_text=_("Requested at this moment or later."))
+    requested_before = MomentField(required=False, help_text=_("Requested before this moment."))
 
 
 class ClaimsWantedSerializer(PageWantedSerializer):
@@ -52,8 +53,8 @@ class ClaimsWantedSerializer(PageWantedSerializer):
     status = serializers.MultipleChoiceField(choices=ClaimStatus.choices, required=False, help_text=SEVERAL)
     case_no = TextField(max_length=32, required=False)
     complaint_no = TextField(max_length=32, required=False)
-    submitted_after = serializers.DateTimeField(required=False, help_text=_("Submitted at this moment or later."))
-    submitted_before = serializers.DateTimeField(required=False, help_text=_("Submitted before this moment."))
+    submitted_after = MomentField(required=False, help_text=_("Submitted at this moment or later."))
+    submitted_before = MomentField(required=False, help_text=_("Submitted before this moment."))
 
 
 class TopUpsWantedSerializer(PageWantedSerializer):

@@ -29,7 +29,7 @@ class RefundStatus(models.TextChoices):
 
 
 class TopUpStatus(models.TextChoices):
-    PENDING = "pending", _("pending")
+    PENDING = "pending", pgettext_lazy("of a top-up", "pending")
     CREDITED = "credited", _("credited")
     DECLINED = "declined", pgettext_lazy("of a top-up", "declined")
     REVERSED = "reversed", _("reversed")

@@ -24,7 +24,7 @@ from merchants.members import administrators_of
 from merchants.models import Grant
 from merchants.pages import MemberRequest, member_page, no_access
 from refunds import services
-from refunds.claims import check_refusable
+from refunds.claims import can_be_refused, check_refusable
 from refunds.forms import FilterForm, RefundForm, RefusalForm
 from refunds.fund import balance_of
 from refunds.gateways import refund_gateway
@@ -289,6 +289,7 @@ def _detail(
         "parts": parts_of(refunds),
         "rulings": [claim for claim in claims if claim.ruling],
         "open_claim": _open_claim(claims),
+        "can_be_refused": can_be_refused(case, claims),
         "entries": timeline(case.complaint),
         "refusal": refusal,
         "typed": refund_form if refusal else None,

@@ -10,6 +10,7 @@ from complaints.models import Handling, Message
 from deadlines.models import Deadline
 from deadlines.sweeping import run_sweep
 from evidence.tests.making import png
+from merchants.models import ContactPoint
 
 RECORD = {"name": "record.png", "mimeType": "image/png", "buffer": png()}
 
@@ -151,6 +152,69 @@ def test_no_page_is_wider_than_the_window(visitor, shop, file_ago, language):
         assert overflows(page) == [], address
     choose(page, "shipped")
     assert overflows(page) == []
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_what_was_lost_stands_beside_who_has_the_case_and_never_over_it(visitor, shop, file_ago, language):
+    file_ago(400)
+    file_ago(20)
+    now = timezone.now()
+    run_sweep("handle", cut_off=now, issued_at=now, ran_by="test")
+    page = visitor.page(shop.administrator, language=language)
+    for width in (1440, 1300, 1100, 900, 780, 390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto("/complaints/")
+        assert page.evaluate(POINTS_OUTSIDE) == [], width
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 800})
+    assert page.evaluate(POINTS_OUTSIDE) == []
+
+
+def test_a_filter_opens_within_the_window(visitor, shop, file_ago):
+    file_ago(20)
+    page = visitor.page(shop.administrator)
+    for width in (1280, 1100, 900, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto("/complaints/")
+        for opener in page.locator(".filter > summary").all():
+            opener.click()
+            values = opener.locator("xpath=../*[2]")
+            expect(values).to_be_visible()
+            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            box = values.bounding_box()
+            assert box
+            assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+            page.keyboard.press("Escape")
+
+
+def test_no_card_is_empty_on_paper(visitor, shop, file_ago):
+    page = visitor.page(shop.administrator)
+    page.emulate_media(media="print")
+    page.goto(f"/complaints/{file_ago(20).complaint_no}/")
+    cards = page.locator(".card:visible").evaluate_all(
+        "cards => cards.map(each => [each.innerText.trim(), each.querySelector('.card__head')?.innerText.trim()])"
+    )
+    assert cards
+    assert [said for said, head in cards if said == head] == []
+
+
+POINTS_OUTSIDE = """() => [...document.querySelectorAll("td .clocks__points")].filter(each => {
+  const words = document.createRange();
+  words.selectNodeContents(each);
+  return words.getBoundingClientRect().right > each.closest("td").getBoundingClientRect().right + 1;
+}).map(each => each.textContent.trim())"""
+
+
+def test_an_address_without_blanks_stays_within_its_card(visitor, shop):
+    url = "https://service.example.com/qinghe/customers/chat?from=complaints"
+    shown_at = timezone.now()
+    ContactPoint.objects.create(mini_program=shop.program, url=url, changed_by="wang", changed_at=shown_at)
+    page = visitor.page(shop.administrator, width=320)
+    page.goto("/settings/contacts/")
+    link, card = page.locator("td a[href^=https]").bounding_box(), page.locator(".card").first.bounding_box()
+    assert link
+    assert card
+    assert link["x"] + link["width"] <= card["x"] + card["width"]
 
 
 def overflows(page: Page) -> list[str]:

@@ -310,7 +310,7 @@ def test_the_desk_shows_the_case_and_the_merchants_record(li):
     appeal = appeal_at(SUBMITTED, penalty, description="The parcel came after all.")
     shown = look(signed_in(li), appeal)
     record = {str(tally.label): tally.words for tally in shown.context["record"]}
-    assert record["points in effect"] == "1"
+    assert record["points in effect or under appeal"] == "1"
     assert record["penalties in 90 days"] == "2"
     assert (record["appeals approved"], record["appeals rejected"]) == ("1", "1")
     text = text_of(shown)

@@ -1,15 +1,21 @@
 """The penalty for an overdue refund: one for each round, each with thirty days in which to appeal it."""
 
 import pytest
+from django.utils.translation import override
 
+from appeals.forms import AppealForm
 from appeals.models import Appeal
-from appeals.tests.making import APPROVE, REJECT, appeal_at, decide_at, make_reviewer, sweep
+from appeals.queries import evidence_of_case
+from appeals.services import problems
+from appeals.tests.making import APPROVE, REJECT, appeal_at, decide_at, given, make_reviewer, penalty_issued, sweep
+from appeals.windows import seems_unsolved
 from common.errors import IllegalMove
+from complaints.models import Complaint
 from complaints.tests.factories import make_picture, member_actor, moment
 from deadlines.models import Deadline
 from penalties.models import Penalty
 from refunds import services as refunds
-from refunds.models import RefundCase
+from refunds.models import NoRefundClaim, Refund, RefundCase
 from refunds.tests.making import case_at, refund_at, rule_at
 
 pytestmark = pytest.mark.django_db
@@ -19,6 +25,12 @@ MISSED = "2026-11-09T10:00:00.000001+08:00"
 ISSUED = "2026-11-10T08:00+08:00"
 WINDOW_ENDS = "2026-12-10T08:00+08:00"  # 30 days = 720 hours after it was issued
 TICK_LATER = "2026-12-10T08:00:00.000001+08:00"
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with override("en"):
+        yield
 
 
 @pytest.fixture
@@ -106,3 +118,55 @@ def test_a_changed_policy_never_reaches_back_to_an_issued_penalty(case, policy_f
     sweep("refund", "2026-11-13T10:01+08:00")
     penalty = Penalty.objects.get(subject_id=later.pk)
     assert (penalty.points, penalty.appeal_by) == (3, moment("2026-11-23T10:01+08:00"))
+
+
+def test_what_is_missing_of_the_refund_is_said_as_it_is(case, penalty):
+    assert "none is recorded: pay it first" in str(seems_unsolved(penalty))
+    refund_at("2026-11-10T09:00+08:00", case, "100.00", channel="elsewhere", reference="R-1")
+    assert "paid in part only: pay the rest first" in str(seems_unsolved(penalty))
+    rest = refund_at("2026-11-10T10:00+08:00", case, "28.00", channel="elsewhere", reference="R-2")
+    Refund.objects.filter(pk=rest.pk).update(status="processing", ask_at=rest.ended_at, ended_at=None)
+    Complaint.objects.update(status="refund_due")
+    assert "still being processed" in str(seems_unsolved(Penalty.objects.get()))
+
+
+def test_an_overdue_refund_that_was_refused_is_appealed_with_the_proof_that_none_is_due(case, penalty):
+    proof = refuse(case, "2026-11-10T09:00+08:00").evidence.get()
+    penalty = Penalty.objects.get()
+    assert seems_unsolved(penalty) is None
+    assert proof in evidence_of_case(penalty)
+    appeal = appeal_at("2026-11-10T10:00+08:00", penalty, evidence=[proof], proofs=["no_refund_proof"], knowingly=False)
+    assert not appeal.unsolved_knowingly
+
+
+def test_of_a_complaint_missed_before_the_refusal_is_said_to_wait_for_its_ruling(case):
+    refuse(case, "2026-11-03T09:00+08:00")
+    penalty = Penalty(kind="complaint_timeout", complaint=RefundCase.objects.get().complaint)
+    assert "review why you refused" in str(seems_unsolved(penalty))
+
+
+def test_the_proof_of_a_refund_made_elsewhere_is_offered_for_an_appeal(case, penalty):
+    refund = refund_at("2026-11-10T09:00+08:00", case, "128.00", channel="elsewhere", reference="R-1")
+    assert refund.evidence.get() in evidence_of_case(penalty)
+
+
+def test_the_description_is_asked_for_by_the_kind_of_penalty(penalty):
+    other = penalty_issued(ISSUED, program=penalty.mini_program)
+    for each, hint, missing in (
+        (penalty, "Say how the refund stands", "Describe how the refund stands"),
+        (other, "Say how the consumer's problem was solved", "Describe how the consumer's problem was solved"),
+    ):
+        form = AppealForm(penalty=each, actor=member_actor(each.merchant), now=moment(ISSUED))
+        assert form.fields["description"].help_text.startswith(hint)
+        found = problems(given(each, description=" "), each, now=moment(ISSUED))
+        assert [str(problem).startswith(missing) for problem in found] == [True]
+
+
+def refuse(case: RefundCase, at: str) -> NoRefundClaim:
+    return refunds.refuse(
+        case.pk,
+        "It came.",
+        evidence=[make_picture(case.merchant)],
+        actor=member_actor(case.merchant),
+        now=moment(at),
+    )

@@ -104,6 +104,8 @@ def test_a_member_without_the_grant_to_appeal_learns_whom_to_ask(shop, penalty, 
         assert client.post(page_of(appeal, "supplement"), {"supplement": "x"}).status_code == 403
         assert client.post(page_of(appeal, "withdraw")).status_code == 403
         shown = client.get(page_of(appeal)).content.decode()
+    assert "You may see this appeal, but not answer what staff ask for." in shown
+    assert "Wang Fang" in shown
     assert "<textarea" not in shown
     assert "Withdraw the appeal" not in shown
     assert everything() == before
@@ -422,6 +424,15 @@ def test_nobody_asked_so_nothing_can_be_added(shop, penalty):
         answer = client.post(page_of(appeal, "supplement"), {"supplement": "One more thing."})
     assert answer.status_code == 409
     assert "One more thing." in answer.content.decode()
+
+
+def test_the_question_before_a_withdrawal_says_whether_the_window_is_still_open(shop, penalty):
+    appeal = appealed(penalty)
+    for at, is_open in ((WINDOW_ENDS, True), (TICK_LATER, False)):
+        with browser(shop.administrator, at) as client:
+            asks = text_of(client.get(page_of(appeal)))
+        assert ("you can appeal again while the window is open" in asks) is is_open
+        assert ("Its appeal window has closed, so you cannot appeal again" in asks) is not is_open
 
 
 def test_an_appeal_is_withdrawn_after_a_question_and_the_penalty_can_be_appealed_again(shop, penalty, proof):

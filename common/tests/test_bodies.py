@@ -57,6 +57,10 @@ def test_a_lazy_text_is_written_in_the_language_of_whoever_asks() -> None:
     assert english == ["handled late"] != chinese
 
 
+def test_half_a_sign_of_utf_16_is_written_as_it_was_sent() -> None:
+    assert JsonRenderer().render({"colour\ud800": Decimal("1.10")}) == rb'{"colour\ud800":"1.10"}'
+
+
 def test_an_answer_without_content_is_empty_and_an_object_of_ours_is_an_error() -> None:
     assert JsonRenderer().render(None) == b""
     with pytest.raises(TypeError):

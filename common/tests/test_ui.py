@@ -105,6 +105,7 @@ def test_pictures_already_uploaded_are_sent_again_unless_unticked() -> None:
     assert '<input type="checkbox" name="kept_pictures" value="7" checked>' in html
     assert 'aria-describedby="id_pictures_helptext id_pictures_error"' in html
     assert "Up to 9 pictures, each at most 5 MB" in html
+    assert 'data-too-big="A picture may have at most 5 MB: "' in html  # a name follows
 
 
 def test_the_theme_is_kept_and_the_reader_goes_back() -> None:

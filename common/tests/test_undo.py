@@ -152,7 +152,12 @@ def refused_at(view: Callable[..., Any], request: HttpRequest) -> Any:
 
 @pytest.mark.parametrize(
     ("wanted", "comes_to"),
-    [("/complaints/?status=pending", "/complaints/?status=pending"), ("https://evil.example/", "/"), ("", "/")],
+    [
+        ("/complaints/?status=pending", "/complaints/?status=pending"),
+        ("https://evil.example/", "/"),
+        ("", "/"),
+        ("a mere word", "/"),
+    ],
 )
 def test_who_comes_too_late_reads_it_on_the_page_of_the_button(wanted, comes_to):
     late = datetime(2026, 11, 26, 4, 1, tzinfo=UTC)

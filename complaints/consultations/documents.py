@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
 from common.actors import Actor
+from common.moments import MomentField
 from complaints.consultations.permissions import WHO_MAY, may
 from complaints.consultations.services import TEXT_LIMIT, Question
 from complaints.consultations.states import CONSULTATION, Status
@@ -66,8 +67,8 @@ class ConsultationsWantedSerializer(PageWantedSerializer):
     status = serializers.MultipleChoiceField(
         choices=Status.choices, required=False, help_text=_("May be given several times.")
     )
-    asked_after = serializers.DateTimeField(required=False, help_text=_("Asked at this moment or later."))
-    asked_before = serializers.DateTimeField(required=False, help_text=_("Asked before this moment."))
+    asked_after = MomentField(required=False, help_text=_("Asked at this moment or later."))
+    asked_before = MomentField(required=False, help_text=_("Asked before this moment."))
     app_id = TextField(max_length=64, required=False)
 
 

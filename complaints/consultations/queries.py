@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.db.models import Min, Prefetch, Q, QuerySet
 
@@ -15,7 +15,7 @@ from complaints.consultations.permissions import visible_to
 from complaints.consultations.states import Status
 from complaints.models import Consultation, ConsultationLine
 from complaints.prevention import without_contact
-from complaints.queries import start_of
+from complaints.queries import end_of, start_of
 from evidence.models import Evidence
 
 
@@ -43,7 +43,7 @@ def narrowed(consultations: QuerySet[Consultation], wanted: Wanted) -> QuerySet[
     if wanted.asked_from:
         conditions &= Q(asked_at__gte=start_of(wanted.asked_from))
     if wanted.asked_to:
-        conditions &= Q(asked_at__lt=start_of(wanted.asked_to + timedelta(days=1)))
+        conditions &= Q(asked_at__lt=end_of(wanted.asked_to))
     return consultations.filter(conditions)
 
 

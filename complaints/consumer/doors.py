@@ -7,10 +7,11 @@ check here does without the origin, and asks for the cookie and the token of the
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec, cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
@@ -61,6 +62,8 @@ def consumer_door(
             return too_many(request, refusal)
         except PortalError as refusal:
             return refused(request, refusal)
+        except Http404:
+            return not_found(request)
 
     guarded = _csrf_without_referrer(limited)
 
@@ -109,6 +112,12 @@ def too_many(request: HttpRequest, refusal: TooMany) -> HttpResponse:
     response = render(request, "consumer/too_many.html", context, status=refusal.status)
     response.headers["Retry-After"] = str(refusal.retry_after)
     return response
+
+
+def not_found(request: HttpRequest) -> HttpResponse:
+    """Answer an address that leads nowhere. The portal's own page speaks to members and leads to their sign-in."""
+    context = {"switch_url": f"{request.path}?{SWITCH}="}
+    return render(request, "consumer/not_found.html", context, status=HTTPStatus.NOT_FOUND)
 
 
 GONE = {"link_ended": 410, "link_over": 410}

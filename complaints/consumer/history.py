@@ -179,6 +179,7 @@ def _of_line(complaint: Complaint, line: HistoryLine) -> Entry | None:
         text=str(line.detail.get(WORDS.get(line.noun, ""), "")),
         handling=handling,
         pictures=handling.evidence.all() if handling else (),
+        lead=_("The platform wrote to the shop:") if line.noun == "no_refund_claim" else "",
     )
 
 

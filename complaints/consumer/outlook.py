@@ -155,11 +155,12 @@ def _ended(complaint: Complaint, lines: list[HistoryLine]) -> Outlook:
         ended = _("It ended on %(at)s.") % when
         said = (ended, _("The reason: %(reason)s") % {"reason": reason}) if reason else (ended,)
         return Outlook(_("The platform closed this complaint"), said, tone="neutral")
+    if verb == "settle":  # what was due is refunded, or, after a part of it perhaps, ruled not to be due
+        verb = "rule" if "waived" in _last_states(lines, "refund_case") else verb
     how = {
         "confirm": _("You said on %(at)s that the problem is solved."),
         "finish": _("The shop said that it refunded you, and nothing more was said until %(at)s."),
         "rule": _("The platform ruled on %(at)s that no refund is due. Its words stand below."),
+        "settle": _("All that was due to you was refunded by %(at)s."),
     }.get(verb, _("It ended on %(at)s."))
-    if verb == "settle" and "succeeded" in _last_states(lines, "refund"):
-        how = _("All that was due to you was refunded by %(at)s.")
     return Outlook(_("This case has ended"), (how % when,), tone="ok")

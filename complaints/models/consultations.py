@@ -21,7 +21,7 @@ class Consultation(models.Model):
     mini_program = models.ForeignKey(
         MiniProgram, models.PROTECT, related_name="+", db_index=False, verbose_name=_("mini program")
     )
-    upstream_id = models.CharField(_("upstream id"), max_length=64, blank=True)
+    upstream_id = models.CharField(pgettext_lazy("a consultation", "upstream id"), max_length=64, blank=True)
     trade_no = models.CharField(_("trade number"), max_length=64, blank=True)
     text = models.TextField(_("question"))
     consumer_reference = models.CharField(_("consumer reference"), max_length=64, blank=True)
@@ -30,7 +30,7 @@ class Consultation(models.Model):
     pictures = models.ManyToManyField(Evidence, related_name="+", blank=True, verbose_name=_("pictures"))
 
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.OPEN)
-    asked_at = models.DateTimeField(_("asked at"))
+    asked_at = models.DateTimeField(pgettext_lazy("a consultation", "asked at"))
     waiting_since = models.DateTimeField(
         _("waiting since"), null=True, blank=True, help_text=_("The oldest question that has no answer yet.")
     )

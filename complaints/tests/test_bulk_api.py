@@ -89,6 +89,20 @@ def test_bad_rows_are_listed_as_problems_and_hold_nobody_up(caller, program):
     assert all(problem["status"] == 400 and problem["detail"] for problem in problems)
 
 
+def test_half_a_sign_and_a_moment_that_there_never_was_hold_nobody_up(caller, program):
+    bad = [
+        sent(program, handling_method="\ud800"),
+        sent(program, paid_at="0001-01-01T00:00:00"),
+        sent(program, filed_at="0001-01-01T00:00:00Z"),
+        sent(program, filed_at="1969-12-31 23:59:59"),
+    ]
+    response = caller.post(BULK, json.dumps([*bad, *rows(program, 1, **{"colour\ud800": "red"})]).encode())
+    assert counts(response) == (1, 0, 4)
+    assert response.json()["unused_fields"] == ["colour\ud800"]
+    codes = [problem["errors"][0]["code"] for problem in response.json()["problems"]]
+    assert codes == ["invalid_choice", "overflow", "too_long_ago", "too_long_ago"]
+
+
 def test_a_line_that_is_not_json_is_one_bad_row(caller, program):
     body = b"{oops\n" + lines(rows(program, 1))
     response = caller.post(BULK, body, content_type="application/x-ndjson")

@@ -122,6 +122,16 @@ def test_a_row_can_be_left_out_and_what_is_typed_in_a_row_is_taken(shop, cases):
     assert Handling.objects.get().tracking == "SF 1"
 
 
+def test_what_the_database_cannot_keep_is_left_out_of_what_is_typed(shop, cases):
+    canned = reply(shop)
+    with visit(shop.administrator) as client:
+        given = sent_by(client.post(PREVIEW, chosen(cases, f"handle-{canned.pk}", text="{consumer}, it\0 is done.")))
+        given |= {f"typed-{cases[0].complaint_no}": "R-\0 1", "text": "{consumer}, it\0 is done."}
+        assert client.post(DO, given).status_code == 302
+    first = Handling.objects.get(complaint=cases[0])
+    assert (first.refund_reference, first.note) == ("R- 1", "张**, it is done.")
+
+
 def test_a_row_that_changed_meanwhile_is_told_and_can_be_tried_again(shop, cases):
     canned = reply(shop)
     with visit(shop.administrator) as client:

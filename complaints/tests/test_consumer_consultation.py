@@ -225,3 +225,13 @@ def test_pictures_that_went_with_the_question_are_seen_on_the_complaint(shop, as
     complaint = Complaint.objects.get()
     assert list(complaint.pictures.all()) == [mine]
     assert actor_of(complaint).case == f"complaint:{complaint.pk}"
+
+
+def test_in_chinese_a_question_is_not_called_a_complaint(asked):
+    with phone(TUESDAY, "zh-CN") as client:
+        text = text_of(client.get(page_of(asked)))
+    assert "持有链接的人可以查看本页内容" in text
+    complaining = ("如商家未能解决，您可以投诉：商家须按时处理，平台可以裁定。", "转为投诉", "投诉处理平台")
+    for offered in complaining:
+        text = text.replace(offered, "")
+    assert "投诉" not in text

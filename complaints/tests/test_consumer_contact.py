@@ -126,6 +126,17 @@ def test_a_program_that_is_not_there_does_not_exist(shop, end):
     assert not Consultation.objects.exists()
 
 
+@pytest.mark.parametrize(("language", "said"), [("zh-hans", "联系您购买所在平台的客服"), ("en", "where you bought")])
+def test_a_consumer_who_mistyped_is_not_taken_for_a_member(shop, language, said):
+    with phone(MONDAY) as client:
+        response = client.get(f"/contact/{shop.merchant.platform.code}/nothing/", {"language": language})
+    page = response.content.decode()
+    assert response.status_code == 404
+    assert said in page
+    assert 'href="/"' not in page  # that is where members sign in
+    assert response.headers["Cache-Control"] == "no-store"
+
+
 # Asking and complaining
 
 

@@ -1,5 +1,6 @@
 """What a consumer sees of a case in which everything happened, and that it is nothing of the shop's own."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -32,7 +33,7 @@ from deadlines.tests.publishing import publish_the_known_years
 from merchants.models import Grant
 from penalties.models import Penalty
 from refunds.models import NoRefundClaim, Refund, RefundCase
-from refunds.services import Ruling, claim, correct, overrule, refuse, reverse_refund
+from refunds.services import Ruling, accept, claim, correct, overrule, refuse, reverse_refund
 from refunds.tests.making import fund_at, refund_at, staff
 
 pytestmark = pytest.mark.django_db
@@ -222,6 +223,38 @@ def test_who_refuses_is_said_while_the_platform_looks(shop):
     page = shown(complaint, "2026-03-11T10:00+08:00")
     assert "The shop refuses it. The platform looks whether it may." in page
     assert "It decides by 2026-03-16 " in page
+
+
+def test_what_is_not_due_after_a_part_was_refunded_is_not_said_to_be_refunded(shop):
+    complaint = shop.files(MONDAY, trade_amount=Decimal("100.00"))
+    handle_at(MONDAY, complaint, Method.SHIPPED)
+    judge(NoRefundClaim.objects.get(complaint=complaint), RULED, "Pay.")
+    case = RefundCase.objects.get(complaint=complaint)
+    fund_at(MONDAY, shop.merchant, "500.00")
+    refund_at("2026-03-10T10:00+08:00", case, "30.00")
+    picture = make_picture(shop.merchant)
+    now = moment("2026-03-11T09:00+08:00")
+    refused = refuse(case.pk, "No more.", evidence=[picture], actor=member_actor(shop.merchant), now=now)
+    by = staff()
+    claim(refused.pk, actor=by, now=moment("2026-03-12T09:00+08:00"))
+    ruling = Ruling(reason_code="not_entitled", message="THE-REST-IS-NOT-DUE")
+    accept(refused.pk, ruling, actor=by, now=moment("2026-03-12T10:00+08:00"))
+    page = shown(complaint, END)
+    assert "The platform ruled on 2026-03-12 10:00 Beijing time that no refund is due." in page
+    assert "All that was due to you" not in page
+    assert "THE-REST-IS-NOT-DUE" in page
+
+
+def test_words_to_the_shop_are_not_read_as_words_to_the_consumer(shop):
+    complaint = shop.files(MONDAY, trade_amount=Decimal("100.00"))
+    handle_at(MONDAY, complaint, Method.SHIPPED)
+    judge(NoRefundClaim.objects.get(complaint=complaint), RULED, "您需向用户退款。")
+    services.leave_message(complaint.pk, "SAID-BY-STAFF", actor=STAFF, now=moment(OVERDUE))
+    leads = {entry.text: entry.lead for entry in history(of(complaint)) if entry.text}
+    assert leads["您需向用户退款。"] == "The platform wrote to the shop:"
+    assert leads["SAID-BY-STAFF"] == ""
+    words = " ".join(re.sub(r"<[^>]+>", " ", shown(complaint, END, "zh-CN")).split())
+    assert "平台对商家的说明： 您需向用户退款。" in words
 
 
 def test_a_corrected_ruling_is_told_with_both_words(shop):

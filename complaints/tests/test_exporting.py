@@ -169,6 +169,16 @@ def test_headings_and_words_are_in_the_language_of_the_member(shop):
         names, row = rows_of_csv(body_of(client.post(LIST, {"query": "", "format": "csv"})))
     assert "待处理" in row
     assert "Status" not in names
+    assert names[:8] == [
+        "投诉单号",
+        "状态",
+        "小程序",
+        "纠纷类型",
+        "用户诉求",
+        "投诉内容",
+        "交易号",
+        "商家订单号",
+    ]
 
 
 @pytest.mark.parametrize("start", [*"=+-@\t\r\n＝＋－＠|%", " =", "\u3000=", "\t@", "\x00=", "\x07="])

@@ -173,6 +173,15 @@ def test_an_appeal_window_gets_back_what_it_lost(issued, kind, appeal_by):
     assert penalty.appeal_by == clock.due_at == moment(appeal_by)
 
 
+def test_a_window_that_a_sweep_closed_stays_closed():
+    penalty = penalty_issued("2026-11-17T03:30Z")  # until 03:30, while the portal was away
+    sweep("appeal", "2026-11-24T05:01Z")
+    extend("appeal")
+    penalty.refresh_from_db()
+    assert (penalty.appeal_by, penalty.window_closed_at) == (moment("2026-11-24T03:30Z"), moment("2026-11-24T05:01Z"))
+    assert not Extended.objects.exists()
+
+
 def test_the_time_for_a_supplement_moves_too():
     appeal = appeal_at("2026-11-20T03:00Z", penalty_issued("2026-11-20T02:00Z"))
     decide_at("2026-11-20T04:00Z", "ask", appeal, ASK, by=make_reviewer())

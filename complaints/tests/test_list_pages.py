@@ -158,6 +158,13 @@ def test_a_name_that_cannot_be_taken_is_refused_with_what_was_typed(shop):
     assert not SavedView.objects.exists()
 
 
+def test_a_name_keeps_what_the_database_can_keep(shop):
+    with browser(shop.administrator, TUESDAY) as client:
+        assert client.post("/complaints/views/", {"name": "a\0b", "query": "status=handled"}).status_code == 302
+        assert client.post("/complaints/views/", {"name": "\0", "query": "status=handled"}).status_code == 400
+    assert SavedView.objects.get().name == "a b"
+
+
 @pytest.mark.parametrize("query", ["filed_from=2026-03-02&filed_to=2026-03-01", "dispute_type=" + "x" * 3000])
 def test_filters_that_mean_nothing_are_not_kept(shop, query):
     with browser(shop.administrator, TUESDAY) as client:
@@ -326,6 +333,16 @@ def test_to_whom_is_asked_on_a_page_where_no_script_runs(shop, li):
     assert re.search(rf'name="assignee" value="{li.pk}"', page.content.decode())
     assert f'name="chosen" value="{complaint.complaint_no}"' in page.content.decode()
     assert 'name="next" value="/complaints/?status=all"' in page.content.decode()
+
+
+def test_a_number_that_the_database_cannot_even_look_for_is_of_no_complaint(shop, li):
+    complaint = shop.files(FRIDAY)
+    with browser(shop.administrator, TUESDAY) as client:
+        for given in ({"assignee": li.pk}, {}):
+            assert client.post(ASSIGN, {"one": "a\0b", **given}).status_code == 404
+        client.post(ASSIGN, {"chosen": ["a\0b", complaint.complaint_no], "assignee": li.pk})
+    complaint.refresh_from_db()
+    assert complaint.assignee == li
 
 
 def test_htmx_gets_the_cell_with_what_is_to_be_said(shop, li):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from appeals.tests.making import ASK, appeal_at, decide_at, make_reviewer, penalty_issued
 from complaints.reminders import READER, remind
@@ -260,6 +261,15 @@ def test_many_clocks_take_as_few_queries_as_one(django_assert_max_num_queries):
 def test_the_task_reads_the_clock():
     assert remind_members() == 0
     assert Watermark.objects.get(name=READER).at is not None
+
+
+def test_a_machine_whose_clock_runs_ahead_reminds_of_nothing_early(monkeypatch):
+    now = timezone.now()
+    file_at(now - timedelta(hours=47))  # due in 49 hours
+    Watermark.objects.update_or_create(name=READER, defaults={"at": now - MINUTE})
+    monkeypatch.setattr("complaints.tasks.timezone.now", lambda: now + timedelta(hours=2))
+    assert remind_members() == 0
+    assert Watermark.objects.filter(name=READER, at__lt=now + timedelta(hours=1)).exists()  # the rest is still to come
 
 
 @pytest.mark.django_db(transaction=True)

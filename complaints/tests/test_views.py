@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from complaints.intake import file_complaints
-from complaints.models import Complaint, Handling, HistoryLine, Message
+from complaints.models import Complaint, Handling, HistoryLine, Message, Method
 from complaints.services import cancel, leave_message
 from complaints.states import COMPLAINT
 from complaints.tests.factories import (
@@ -114,6 +114,24 @@ def test_a_member_who_may_only_see_gets_no_forms_but_whom_to_ask(shop, complaint
         assert client.post(page_of(complaint, "leave_message"), {"text": "Hello"}).status_code == 403
     assert not Evidence.objects.exists()
     assert Message.objects.count() == Handling.objects.count() == 0
+
+
+def test_who_may_only_see_learns_whom_to_ask_for_messages_as_long_as_one_can_be_left(shop, complaint):
+    handle_at("2026-03-10T08:00+08:00", complaint, Method.SHIPPED)
+    with browser(member(shop, Grant.VIEW), TUESDAY) as client:
+        reviewed = client.get(page_of(complaint))
+        assert "You may see this complaint, but not leave messages." in text_of(reviewed)
+        assert "Wang Fang" in text_of(reviewed)
+        assert "<textarea" not in reviewed.content.decode()
+        cancel_at = moment("2026-03-10T08:30+08:00")
+        cancel(complaint.pk, reason="Solved.", actor=consumer_actor(complaint), now=cancel_at)
+        assert "but not leave messages" not in text_of(client.get(page_of(complaint)))
+
+
+def test_the_form_says_who_reads_what_is_written_into_it(shop, complaint):
+    with browser(shop.administrator, TUESDAY) as client:
+        shown = text_of(client.get(page_of(complaint)))
+    assert "The consumer and the platform's support read the explanation and see the pictures." in shown
 
 
 def test_who_belongs_to_no_merchant_is_told_so(complaint):
@@ -332,6 +350,7 @@ def test_late_handling_is_taken_and_its_deadline_stays_missed(shop, complaint):
     with browser(shop.administrator, LATE) as client:
         before = text_of(client.get(page_of(complaint)))
         assert "The deadline was missed; the complaint must be handled all the same" in before
+        assert "While the penalty can be appealed, the appeal needs proof" in before  # its window may be over
         assert "It costs 1 point" in before
         sent = {"method": "other_refund", "refund_amount": "128", "refund_reference": "R"}
         assert client.post(page_of(complaint, "handle"), sent).status_code == 302

@@ -66,6 +66,11 @@ class Assignment:
     before: dict[int, int | None]
 
 
+def possible_numbers(complaint_nos: Iterable[str]) -> list[str]:
+    """Return those that may be numbers of complaints, in their order: the database takes no NUL."""
+    return [number for number in complaint_nos if number.isascii() and number.isalnum()]
+
+
 @transaction.atomic
 def assign_numbered(
     complaint_nos: Collection[str], membership_id: int | None, *, actor: Actor, now: datetime
@@ -74,7 +79,7 @@ def assign_numbered(
     require(actor, "handle")
     check_number(complaint_nos)
     _lock_members(actor, [membership_id])
-    rows = visible_to(actor).filter(complaint_no__in=complaint_nos).order_by("pk")
+    rows = visible_to(actor).filter(complaint_no__in=possible_numbers(complaint_nos)).order_by("pk")
     complaints = rows.select_for_update(no_key=True, of=("self",))
     before = dict(complaints.values_list("pk", "assignee_id"))
     if not before:

@@ -28,7 +28,7 @@ from complaints.models import BulkRow, BulkRun, CannedReply, Complaint, HistoryL
 from complaints.permissions import require, visible_to
 from complaints.states import COMPLAINT
 from complaints.timeline import who_and_what
-from complaints.workspace.assigning import Assignment, assign_numbered, assignable, check_number
+from complaints.workspace.assigning import Assignment, assign_numbered, assignable, check_number, possible_numbers
 from complaints.workspace.canned import canned_of, check_text, filled, handling_by
 from evidence.models import Evidence
 from merchants.models import Membership
@@ -150,7 +150,7 @@ def chosen_of(actor: Actor, numbers: Sequence[str]) -> list[Complaint]:
     """
     wanted = list(dict.fromkeys(numbers))
     check_number(wanted)
-    possible = [number for number in wanted if number.isascii() and number.isalnum()]  # the database takes no NUL
+    possible = possible_numbers(wanted)
     rows = visible_to(actor).filter(complaint_no__in=possible)
     found = {each.complaint_no: each for each in rows.select_related("mini_program", "assignee__user")}
     complaints = [found[number] for number in possible if number in found]

@@ -43,7 +43,7 @@ def save_view(name: str, query: str, *, shared: bool, actor: Actor, now: datetim
     merchant_id = actor.own_merchant_id
     if shared:
         require(actor, "arrange")
-    name = " ".join(name.split())
+    name = " ".join(name.replace("\0", " ").split())
     if not name:
         raise BadInput(_("Give the view a name."), field="name")
     if len(name) > NAME_LIMIT:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from django.db.models import Case, F, QuerySet, Value, When
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
@@ -45,7 +46,7 @@ def headings() -> list[str]:
         _("Mini program"),
         _("Dispute type"),
         _("Demand"),
-        _("Description"),
+        pgettext("of a complaint", "Description"),
         _("Trade number"),
         _("Merchant order number"),
         _("Trade amount (yuan)"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from complaints.outcomes import Outcome
 from complaints_portal.insights import comparing
@@ -109,7 +109,7 @@ def tiles(sight: Sight) -> list[Tile]:
     return [
         count(_("Complaints"), now.filed, before.filed),
         Tile(
-            _("Handled in time"),
+            pgettext("a share", "Handled in time"),
             comparing.share(now.share_in_time),
             url(Outcome.IN_TIME),
             change(
@@ -130,7 +130,7 @@ def tiles(sight: Sight) -> list[Tile]:
             url(Outcome.HANDLED),
             change(now.ninetieth, before.ninetieth, comparing.minutes(before.ninetieth)),
         ),
-        count(_("Missed"), now.missed, before.missed, Outcome.MISSED),
+        count(pgettext("how many", "Missed"), now.missed, before.missed, Outcome.MISSED),
         count(
             _("Points lost"),
             now.points_lost,

@@ -7,6 +7,7 @@ from typing import Any
 from defusedcsv import csv as defused
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from complaints.models import RootCause
 from complaints.outcomes import Outcome
@@ -188,9 +189,9 @@ def csv_lines(sight: Sight, part: str) -> Iterator[str]:
             part_heads()[part],
             _("Complaints filed %(days)s (Beijing time, UTC+08:00)") % {"days": days_words(sight.wanted)},
             _("Complaints filed %(days)s (Beijing time, UTC+08:00)") % {"days": days_words(sight.wanted.before)},
-            _("Handled"),
-            _("Handled in time"),
-            _("Missed"),
+            pgettext("how many", "Handled"),
+            pgettext("how many", "Handled in time"),
+            pgettext("how many", "Missed"),
             _("Minutes until half were handled"),
             _("Minutes until nine of ten were handled"),
             _("Points lost"),

@@ -122,6 +122,7 @@ def _moved(extension: Extension, cursor: str, now: datetime, may: May) -> tuple[
 
 
 def _preview_amnesty(form: AmnestyForm, now: datetime, may: May) -> Preview:
+    amnesty.require_a_past(form.which(), now=now)
     return _look_at_amnesty(form.which())
 
 

@@ -67,6 +67,12 @@ def test_every_list_opens(client, superuser, cases, model):
     assert client.get(page(model)).status_code == 200
 
 
+def test_what_can_only_be_looked_at_is_looked_at_in_chinese_too(client, superuser):
+    shown = client.get("/admin/", headers={"accept-language": "zh-hans"}).content.decode()
+    said = set(re.findall(r'class="viewlink"[^>]*>([^<]+)</a>', shown))
+    assert said == {"查看"}  # and not 视图, which is a set of filters
+
+
 @pytest.mark.parametrize("model", RECORDS, ids=lambda model: model._meta.label)
 def test_a_list_of_records_asks_at_most_eight_questions_and_counts_with_a_limit(client, superuser, cases, model):
     queries = queries_of(client, page(model))
@@ -88,7 +94,7 @@ def test_a_count_stops_at_the_cap_and_the_page_says_so(client, superuser):
         SweepRun(kind="handle", cut_off=FILED, issued_at=FILED, started_at=FILED, ran_by="test") for _ in range(CAP + 5)
     )
     response = client.get(page(SweepRun), headers={"accept-language": "en"})
-    assert f"More than {CAP} sweep runs; the first {CAP} are shown." in response.content.decode()
+    assert f"Sweep runs: more than {CAP}; the first {CAP} are shown." in response.content.decode()
 
 
 @pytest.mark.parametrize("model", RECORDS, ids=lambda model: model._meta.label)

@@ -32,6 +32,19 @@ def test_it_says_which_kind_why_and_since_when_and_leads_to_its_runs(alarm):
     assert "has not left" not in page
 
 
+def test_a_kind_that_is_on_time_again_is_not_said_to_be_late(alarm):
+    SweepAlarm.objects.update(well_since=moment("2026-03-10T12:07+08:00"))
+    page = page_of(make_ops("wang"))
+    assert "Sweeps were late:" in page
+    assert "no run ends" not in page
+    assert "handle a complaint: noticed 2026-03-10 12:00 Beijing time, on time again since 2026-03-10 12:07" in page
+    assert "the alarm ends when that has lasted 5 minutes" in page
+    SweepAlarm.objects.create(kind="refund", why="paused", began_at=NOON, told_at=NOON)
+    page = page_of(make_ops("li"))
+    assert "Sweeps are late:" in page
+    assert "pay a refund: paused, noticed 2026-03-10 12:00 Beijing time" in page
+
+
 def test_it_says_that_the_mail_has_not_left(alarm):
     AlarmLetter.objects.create(
         alarm=alarm,

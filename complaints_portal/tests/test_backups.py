@@ -1,5 +1,6 @@
 """A backup of database and pictures, restored into another database of the test server, and verified."""
 
+import errno
 import json
 import os
 import subprocess
@@ -19,9 +20,10 @@ from complaints.tests.factories import file_at, handle_at, make_program, moment,
 from complaints_portal import backups, postgres_programs
 from complaints_portal.demo_pictures import draw
 from complaints_portal.postgres_programs import NotDone
-from complaints_portal.verifying import verify_evidence
+from complaints_portal.verifying import hash_of, verify_evidence
 from evidence.models import Evidence, evidence_files
 from evidence.services import keep_pictures
+from notifications.tests.making import count_further
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,6 +112,25 @@ def test_what_was_backed_up_is_restored_elsewhere_and_verified(cases, other_data
     assert "is not empty" in again.stderr
     replaced = restore(tmp_path / "backup", other_database, tmp_path / "pictures", "--replace")
     assert replaced.returncode == 0, replaced.stdout + replaced.stderr
+
+
+def test_restored_on_a_server_that_has_counted_less_its_events_go_on(cases, other_database, tmp_path):
+    """Those who read events have come further than the new server: what happens on it must be new to them."""
+    count_further(10**12)
+    back_up(tmp_path / "backup")
+    done = restore(tmp_path / "backup", other_database, tmp_path / "pictures")
+    assert done.returncode == 0, done.stdout + done.stderr
+    restored = psycopg2.connect(other_database)
+    with restored.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO notifications_event (name, merchant_id, subject_id, at, payload)
+            SELECT 'complaint.cancelled', merchant_id, subject_id, at, payload FROM notifications_event LIMIT 1
+            RETURNING transaction > (SELECT max(transaction) FROM notifications_event)
+            """
+        )
+        assert cursor.fetchone() == (True,)
+    restored.close()
 
 
 def test_a_picture_that_comes_after_the_snapshot_does_no_harm(cases, other_database, tmp_path, monkeypatch):
@@ -225,6 +246,75 @@ def test_a_backup_is_there_whole_or_not_at_all(cases, tmp_path, monkeypatch):
     with pytest.raises(CommandError, match=r"Nothing was backed up\. pg_dump failed"):
         back_up(tmp_path / "backup")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]
+
+
+def test_a_database_without_the_portal_is_not_backed_up(other_database, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "backup", str(tmp_path / "backup")],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DATABASE_URL": other_database},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Nothing was backed up. The database " in done.stderr
+    assert "holds no table of the portal. Point DATABASE_URL at the one that does." in done.stderr
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_full_disk_is_no_damaged_picture(cases, tmp_path, monkeypatch):
+    def full(file, copy_to=None):
+        if copy_to is not None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return hash_of(file)
+
+    monkeypatch.setattr(backups, "hash_of", full)
+    with pytest.raises(CommandError, match=r"Nothing was backed up\. .*No space left on device"):
+        back_up(tmp_path / "backup")
+    assert list(tmp_path.iterdir()) == []
+
+
+def tables_of(database: str) -> int:
+    there = psycopg2.connect(database)
+    with there.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        number: int = cursor.fetchone()[0]
+    there.close()
+    return number
+
+
+def test_a_storage_that_takes_no_file_is_found_before_anything_is_thrown_away(cases, other_database, tmp_path):
+    back_up(tmp_path / "backup")
+    assert restore(tmp_path / "backup", other_database, tmp_path / "pictures").returncode == 0
+    there = psycopg2.connect(other_database)
+    with there, there.cursor() as cursor:
+        cursor.execute("CREATE TABLE precious (id int)")
+    there.close()
+    (tmp_path / "a file").write_text("not a directory")
+    done = restore(tmp_path / "backup", other_database, tmp_path / "a file", "--replace")
+    assert done.returncode == 1
+    assert "Not restored. The storage of pictures takes no file (" in done.stderr
+    assert "Mend EVIDENCE_STORAGE first; nothing was touched." in done.stderr
+    there = psycopg2.connect(other_database)
+    with there.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM precious")
+    there.close()
+
+
+def test_a_picture_that_cannot_be_stored_is_told_with_what_is_there_already(cases, other_database, tmp_path):
+    back_up(tmp_path / "backup")
+    year = Path(cases[0].file.name).parts[0]
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / year).write_text("where a directory must be")
+    done = restore(tmp_path / "backup", other_database, tmp_path / "pictures")
+    assert done.returncode == 1
+    assert "The database holds the backup, but not every picture could be stored: " in done.stderr
+    assert "Mend this, and restore again with --replace." in done.stderr
+    assert tables_of(other_database) > 0
+    (tmp_path / "pictures" / year).unlink()
+    again = restore(tmp_path / "backup", other_database, tmp_path / "pictures", "--replace")
+    assert again.returncode == 0, again.stdout + again.stderr
 
 
 def test_programs_older_than_the_server_are_refused():

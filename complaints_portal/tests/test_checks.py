@@ -45,6 +45,7 @@ def test_good_production_settings_pass(production):
         ("SECRET_KEY", settings.DEVELOPMENT_SECRET_KEY, "portal.E004"),
         ("ALLOWED_HOSTS", [], "portal.E005"),
         ("ALLOWED_HOSTS", ["portal.example.com", "*"], "portal.E005"),
+        ("ALLOWED_HOSTS", ["https://portal.example.com"], "portal.E005"),
         ("DEBUG", True, "portal.E006"),
         ("PUBLIC_URL", "http://127.0.0.1:8000", "portal.E016"),
         ("PUBLIC_URL", "https://", "portal.E016"),
@@ -230,6 +231,16 @@ def test_no_program_starts_with_wrong_settings(command, tmp_path):
     assert "SECRET_KEY is missing, known, or shorter than 50 characters." in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"), [("SENTRY_DSN", "nonsense"), ("PROMETHEUS_MULTIPROC_DIR", "/nowhere/metrics")]
+)
+def test_what_would_break_the_start_itself_is_refused_before_it_does(variable, value):
+    result = start("-c", "import complaints_portal.wsgi", **{variable: value})
+    assert result.returncode != 0
+    assert "The portal does not start with these settings." in result.stderr
+    assert result.stderr.splitlines()[-1].partition(" ")[2].startswith(variable)
+
+
 def test_gunicorn_gives_up_at_once_instead_of_starting_workers_again_and_again(tmp_path):
     result = start("-m", "gunicorn", "complaints_portal.wsgi", "--bind", f"unix:{tmp_path}/web", **WRONG)
     assert result.returncode == 3
@@ -272,11 +283,35 @@ UNREADABLE = [
             "(portal.E014) ALIPAY_APP_PRIVATE_KEY is not set.",
         ],
     ),
+    (
+        {
+            "EVIDENCE_STORAGE": "s3://bucket/prefix?endpoint=https://s3.example.com",
+            "SENTRY_DSN": "https://host/1",
+            "CSRF_TRUSTED_ORIGINS": "portal.example.com",
+            "TRUSTED_PROXIES": "-1",
+            "CONN_MAX_AGE": "-1",
+            "SECURE_HSTS_SECONDS": "-1",
+            "REDIS_URL": "redis://:se/cret@host:6379/0",
+            "PROMETHEUS_MULTIPROC_DIR": "/nowhere/metrics",
+        },
+        [
+            "(portal.E002) EVIDENCE_STORAGE has an option that no bucket takes: endpoint.",
+            "(portal.E020) SENTRY_DSN must be https://key@host/number",
+            "(portal.E021) CSRF_TRUSTED_ORIGINS names what is no origin: portal.example.com.",
+            "(portal.E022) TRUSTED_PROXIES must not be below zero, not -1.",
+            "(portal.E022) CONN_MAX_AGE must not be below zero, not -1.",
+            "(portal.E022) SECURE_HSTS_SECONDS must not be below zero, not -1.",
+            "(portal.E023) REDIS_URL is no address of a Redis.\n",
+            "(portal.E024) PROMETHEUS_MULTIPROC_DIR is no directory that can be written: /nowhere/metrics.",
+        ],
+    ),
 ]
 """What stands in the environment of one start, and the error that each variable is: a start takes a second."""
 
 
-@pytest.mark.parametrize(("environment", "sentences"), UNREADABLE, ids=["most of them", "those that are wrong twice"])
+@pytest.mark.parametrize(
+    ("environment", "sentences"), UNREADABLE, ids=["most of them", "twice wrong", "what services need"]
+)
 def test_a_variable_that_cannot_be_read_ends_in_a_sentence(environment, sentences):
     result = start("manage.py", "check", **environment)
     assert result.returncode == 1

@@ -3,10 +3,12 @@
 import ast
 import inspect
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils.translation import override
 
 from appeals import services as appeals
 from common.policy import Policy
@@ -70,6 +72,16 @@ def test_the_page_about_states_shows_the_table_of_moves(table):
     assert f"```mermaid\n{table.as_mermaid()}\n```" in text
 
 
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_the_page_about_states_says_each_as_the_pages_do_in_chinese(table):
+    text = (ROOT / "docs" / "states.md").read_text()
+    part = text[: text.index(table.as_mermaid())].rpartition("\n## ")[2]
+    with override("zh-hans"):
+        assert dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", part, re.MULTILINE)) == {
+            state: str(label) for state, label in table.labels.items()
+        }
+
+
 NOUNS = "complaint|deadline|no_refund_claim|refund_case|refund|fund|penalty|appeal|review"
 MOVES = {
     "complaint": complaints.EVENTS,
@@ -108,6 +120,8 @@ def test_the_page_about_the_policy_shows_its_numbers():
     shown = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", text, re.MULTILINE))
     assert len(shown) >= 6
     assert shown == {name: str(getattr(Policy(), name)) for name in shown}
+    assert set(re.findall(r"`(\w+)`", text)) >= {each.name for each in fields(Policy)}
+    assert f"`{list(Policy().reminder_hours)}`" in text
 
 
 @pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name)

@@ -25,6 +25,7 @@ def well(settings, monkeypatch):
     monkeypatch.setattr(health, "PATIENCE", 60)  # a busy machine is as well as an idle one
     settings.PUBLIC_URL = "https://portal.example.com"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.DEFAULT_FROM_EMAIL = "Complaints <complaints@example.com>"
     settings.OPS_MAIL = ["ops@example.com"]
     WorkDay.objects.all().delete()
     WorkDay.objects.create(day=timezone.now().astimezone(BEIJING).date() + timedelta(days=400), is_working=True)
@@ -54,6 +55,24 @@ def test_all_is_well_in_a_line_each_and_the_status_is_0(monkeypatch):
     lines = out.getvalue().splitlines()
     assert [line.split()[0] for line in lines] == ["ok"] * len(doctor.LOOKS), out.getvalue()
     assert [line.split()[1] for line in lines] == list(doctor.LOOKS)
+
+
+def test_a_server_without_the_extensions_of_the_search_is_found(monkeypatch):
+    monkeypatch.setattr(doctor, "EXTENSIONS", ("pg_trgm", "not_of_this_world"))
+    (finding,) = examined()["rights"]
+    assert finding.state == "wrong"
+    assert "not_of_this_world." in finding.found
+    assert "contrib" in finding.mend
+
+
+def test_a_role_that_may_make_tables_but_not_the_extensions_is_found(monkeypatch):
+    monkeypatch.setattr(doctor, "EXTENSIONS", ("citext",))  # available, and never made
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_database())")
+        cursor.execute(f"REVOKE CREATE ON DATABASE {cursor.fetchone()[0]} FROM PUBLIC, CURRENT_USER")
+    (finding,) = examined()["rights"]
+    assert "may not make the extensions that the search needs: citext." in finding.found
+    assert "GRANT CREATE ON DATABASE" in finding.mend
 
 
 def test_what_is_wrong_ends_with_status_1_and_says_how_to_mend_it():
@@ -151,6 +170,10 @@ def a_dsn_without_a_project(monkeypatch, settings):
     settings.SENTRY_DSN = "https://key@sentry.example.com/"
 
 
+def mail_from_nowhere(monkeypatch, settings):
+    settings.DEFAULT_FROM_EMAIL = "Complaints portal <noreply@localhost>"
+
+
 def ops_mail_that_is_none(monkeypatch, settings):
     settings.OPS_MAIL = ["ops@example.com", "night shift"]
 
@@ -196,6 +219,7 @@ def another_zone(monkeypatch, settings):
         (a_ping_in_the_clear, "settings", "wrong"),
         (a_dsn_without_a_project, "settings", "wrong"),
         (ops_mail_that_is_none, "settings", "wrong"),
+        (mail_from_nowhere, "mail", "warning"),
         (little_space, "disk", "warning"),
         (no_space, "disk", "wrong"),
         (a_migration_is_missing, "migrations", "wrong"),

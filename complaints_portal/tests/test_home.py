@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -244,28 +245,29 @@ class TestWhatWaits:
         shop.files("2026-03-05T12:00+08:00")
         shop.files("2026-03-07T12:00+08:00")
         penalty_issued("2026-03-08T09:00+08:00", program=shop.program)
+        appeal_at("2026-03-09T09:00+08:00", penalty_issued("2026-03-08T09:00+08:00", program=shop.program))
         case_at("2026-03-02T09:00+08:00", program=shop.program)
         case_at("2026-03-05T09:00+08:00", program=shop.program)
         with browser(shop.administrator, NOON) as client:
             response = client.get("/")
             assert waits(response) == {
-                "Complaints to handle": "3",
-                "Complaints that were missed": "2",
+                "Complaints to handle": "4",
+                "Complaints that were missed": "3",
                 "Refunds due": "2",
                 "Refunds that are overdue": "1",
                 "Appeals that need more evidence": "0",
                 "Penalties that can be appealed": "1",
             }
             links = re.findall(r'waiting__kind" href="(.*?)"', response.content.decode())
-            for link in links:
-                assert client.get(link).status_code == 200
+            listed = {link: client.get(unescape(link)).content.decode().count('class="row-link"') for link in links}
+        assert list(listed.values()) == [4, 3, 2, 1, 0, 1]
         assert links == [
             "/complaints/",
             "/complaints/?due=overdue",
             "/refunds/",
             "/refunds/?due=overdue",
             "/appeals/?status=more_wanted",
-            "/violations/?window=open",
+            "/violations/?status=in_effect&amp;window=open",
         ]
 
 

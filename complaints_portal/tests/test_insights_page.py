@@ -96,6 +96,15 @@ def test_the_page_says_in_words_and_figures_what_there_is_to_learn():
     assert "These figures are behind" not in said
 
 
+def test_each_figure_is_called_in_chinese_what_it_counts():
+    shop = busy_shop()
+    with browser(shop.administrator, NOON, language="zh-hans") as client:
+        found = figures_of(client.get(PAGE, {"weeks": "4"}))
+        heads = client.get("/insights/dispute_type.csv", {"weeks": "4"}).content.decode("utf-8-sig").splitlines()[0]
+    assert (found["按时处理率"].split()[0], found["超时数"].split()[0]) == ("16%", "5")
+    assert heads.split(",")[3:6] == ["已处理数", "按时处理数", "超时数"]
+
+
 def test_each_number_leads_to_the_complaints_behind_it():
     shop = busy_shop()
     with browser(shop.administrator, NOON) as client:

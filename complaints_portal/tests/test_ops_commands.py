@@ -105,6 +105,8 @@ def test_sweeps_pauses_shadows_and_lets_run_again(wang):
         (("amnesty", "--run", "7", *SPAN), 2, "Name a sweep run, or a span"),
         (("amnesty", "--run", "7", "--kind", "refund_overdue"), 2, "--kind goes with a span"),
         (("amnesty", *SPAN, "--reason", "x", "--yes", "--as", "wang"), 1, "No penalty of these is in effect"),
+        (("amnesty", "--from", SPAN[3], "--to", SPAN[1]), 1, "a span that ends after it began"),
+        (("amnesty", "--from", SPAN[1], "--to", "2026-11-24T06:00:01Z"), 1, "The span lies in the future."),
         (("amnesty", "--decline", "7", "--as", "wang"), 2, "There is no amnesty 7"),
         (("what_if", "--policy", "/nowhere", "--from", "2026-11-20", "--to", "2026-11-20"), 2, "/nowhere"),
         (("what_if", "--policy", "/nowhere", "--from", "2026-11-20", "--to", "2026-11-19"), 2, "must not lie before"),
@@ -126,6 +128,8 @@ def test_a_wrong_order_ends_with_a_sentence_and_a_status(wang, order, status, se
 def test_a_sweep_by_hand_says_that_the_kind_is_paused_and_goes_on(wang):
     file_at("2026-11-20T02:00Z")
     run("sweeps", "pause", "handle", "--reason", "Repairs.", "--as", "wang")
+    assert "Note: handle is paused (Wang: Repairs.); it is looked at all the same." in run("sweep", "--dry-run")
+    assert not Penalty.objects.exists()
     out = run("sweep", "handle")
     assert "Note: handle is paused (Wang: Repairs.); it is swept now." in out
     assert Penalty.objects.count() == 1
@@ -138,7 +142,7 @@ def test_extend_counts_first_and_moves_when_told(wang):
     complaint = file_at("2026-11-22T02:00Z")
     out = run("extend", *SPAN)
     assert out.splitlines()[0].split()[:2] == ["handle", "1"]
-    assert "Nothing was done. With --yes this is proposed." in out
+    assert "Nothing was done. With --yes this is done at once." in out
     assert not Extension.objects.exists()
     out = run("extend", "handle", *SPAN, "--reason", "Power.", "--yes", "--as", "wang")
     assert out.splitlines()[-1].endswith(": 1 case(s) done.")
@@ -147,12 +151,17 @@ def test_extend_counts_first_and_moves_when_told(wang):
     assert ": Power." in run("extend", "--list")
 
 
+@pytest.mark.parametrize("order", ["extend", "amnesty"])
+def test_what_touches_nothing_is_not_to_be_proposed(wang, order):
+    assert run(order, *SPAN).splitlines()[-1] == "No case is touched; there is nothing to propose."
+
+
 def test_extend_waits_for_a_second_person_above_the_number(wang, policy_file):
     policy_file(FOUR_EYES)
     make_ops("li")
     for _ in range(2):
         file_at("2026-11-22T02:00Z")
-    assert "more than 1 cases need a second person" in run("extend", *SPAN)
+    assert "With --yes this is proposed; more than 1 cases need a second person." in run("extend", *SPAN)
     out = run("extend", *SPAN, "--reason", "Power.", "--yes", "--as", "wang")
     number = str(Extension.objects.get().pk)
     assert f"manage.py extend --approve {number} --as USERNAME" in out

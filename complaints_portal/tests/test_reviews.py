@@ -40,7 +40,7 @@ def test_a_record_is_told_by_all_apps_the_lowest_first():
     assert told == [
         "claims accepted in 90 days",
         "claims overruled in 90 days",
-        "points in effect",
+        "points in effect or under appeal",
         "penalties in 90 days",
         "appeals approved",
         "appeals rejected",

@@ -1,11 +1,15 @@
 """Both languages are whole: nothing of the other one is left on a page, and the Chinese keeps its rules."""
 
+import ast
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 import pytest
+from django.utils.translation import override
 
+from appeals.models import Appeal
+from complaints.models import Complaint, Consultation, Export
 from complaints.services import cancel
 from complaints.tests.factories import consumer_actor, handle_at, make_user, moment
 from complaints.tests.pages import Shop, browser, make_shop, member
@@ -167,3 +171,61 @@ def test_the_chinese_is_set_in_one_way(catalog):
 
 def _texts(string):
     return [string] if isinstance(string, str) else list(string)
+
+
+def test_one_english_word_is_several_chinese_ones_where_it_means_several_things():
+    with override("zh-hans"):
+        asked = {model: str(model._meta.get_field("asked_at").verbose_name) for model in (Appeal, Consultation, Export)}
+        described = [str(model._meta.get_field("description").verbose_name) for model in (Appeal, Complaint)]
+    assert list(asked.values()) == ["要求补充时间", "咨询时间", "申请时间"]
+    assert described == ["申诉描述", "投诉描述"]
+
+
+def test_what_all_reviews_say_names_no_noun_of_one_of_them(catalog):
+    shared = ("complaints/reviews/", "deadlines/reviewing.py", "templates/admin/reviews/")
+    about_both = {"This merchant's record"}
+    said = {
+        message.id: message.string
+        for message in catalog
+        if message.locations and all(place.startswith(shared) for place, _line in message.locations)
+    }
+    assert len(said) > 50
+    assert {words for words, chinese in said.items() if "申诉" in chinese} <= about_both
+
+
+def test_no_message_hides_in_a_string_that_is_put_together(catalog):
+    """Babel looks into none of them; what only stands there would reach no catalogue, and be shown in English."""
+    known = {text for message in catalog if message.id for text in _texts(message.id)}
+    hidden = []
+    for path, place in catalogue._sources():
+        if path.suffix == ".py":
+            strings = [each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.JoinedStr)]
+            hidden += [(place, text) for string in strings for text in _messages_in(string) if text not in known]
+    assert hidden == []
+
+
+def _messages_in(string):
+    """The first text that each call for a translation in this string is given; a context comes before it."""
+    for call in ast.walk(string):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in catalogue.KEYWORDS:
+            texts = [each.value for each in call.args if isinstance(each, ast.Constant)]
+            yield texts[1 if call.func.id.startswith(("pgettext", "npgettext")) else 0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "件投诉",  # the guide counts complaints in 笔
+        "赠送金",  # 奖励金
+        "充值",  # 预存
+        "消费者",  # 用户
+    ],
+)
+def test_one_thing_has_one_chinese_name(other):
+    said = [text for each in catalogue.read() for text in catalogue._strings(each.string)]
+    assert [text for text in said if other in text] == []
+
+
+def test_what_stands_on_lists_of_several_nouns_names_none_of_them():
+    (said,) = catalogue._strings(catalogue.read()["Choose another tab to see the others."].string)
+    assert not re.search("投诉|申诉|退款|咨询", said)

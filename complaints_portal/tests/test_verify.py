@@ -45,10 +45,19 @@ BREAKS = {
         ALTER TABLE notifications_event DISABLE TRIGGER USER;
         DELETE FROM notifications_event WHERE name = 'penalty.issued'
     """,
+    "nobody_reads_ahead": """
+        ALTER TABLE notifications_event DISABLE TRIGGER USER;
+        UPDATE notifications_event SET transaction = transaction + 1000000
+    """,
     "appeal_clock_has_a_penalty": "UPDATE penalties_penalty SET window_closed_at = issued_at",
     "handled_has_a_finish_clock": "DELETE FROM deadlines_deadline WHERE kind = 'finish'",
     "missed_means_late": """
         UPDATE complaints_handling SET in_time = false;
+        DELETE FROM deadlines_deadline WHERE kind = 'handle'
+    """,
+    "ended_late_is_missed": """
+        UPDATE complaints_complaint SET status = 'cancelled', ended_at = handle_by + interval '1 microsecond'
+        WHERE status = 'pending';
         DELETE FROM deadlines_deadline WHERE kind = 'handle'
     """,
     "pending_has_a_clock": "DELETE FROM deadlines_deadline WHERE kind = 'handle'",
@@ -60,6 +69,14 @@ BREAKS = {
             due_at)
         SELECT 'appeal', id, complaint_id, merchant_id, mini_program_id, 1, 0, appeal_by FROM penalties_penalty
         WHERE status = 'revoked'
+    """,
+    "approved_means_revoked": """
+        UPDATE penalties_penalty SET status = 'in_effect' WHERE status = 'revoked';
+        INSERT INTO complaints_historyline (complaint_id, noun, noun_id, verb, from_state, to_state, actor_kind,
+            actor_name, at, detail)
+        SELECT complaint_id, 'penalty', id, 'reinstate', 'revoked', 'in_effect', 'staff', 'Li', now(), '{}'
+        FROM penalties_penalty WHERE revoked_at IS NOT NULL;
+        UPDATE penalties_penalty SET window_closed_at = issued_at WHERE revoked_at IS NOT NULL
     """,
     "under_appeal_means_one_open_appeal": "UPDATE penalties_penalty SET status = 'in_effect'",
     "review_has_its_clock": "UPDATE appeals_appeal SET review_by = review_by + interval '1 microsecond'",
@@ -86,6 +103,7 @@ BREAKS = {
 
 
 ALSO = [
+    ("nobody_reads_ahead", "UPDATE notifications_watermark SET transaction = transaction + 1000000"),
     ("review_has_its_clock", "DELETE FROM deadlines_deadline WHERE kind = 'review'"),
     ("supplement_has_its_clock", "UPDATE appeals_appeal SET supplement_by = NULL"),
     ("under_appeal_means_one_open_appeal", "UPDATE appeals_appeal SET status = 'withdrawn' WHERE status = 'submitted'"),

@@ -70,9 +70,12 @@ class FourEyesCommand(PortalCommand):
         actor = staff_called(options["username"]) if options["yes"] else None
         counted = self.count(options, now=now)
         if actor is None:
+            if not counted:
+                self.stdout.write("No case is touched; there is nothing to propose.")
+                return
             limit = policy_at(now).four_eyes_cases
-            second = f"; more than {limit} cases need a second person" if counted > limit else ""
-            self.stdout.write(f"Nothing was done. With --yes this is proposed{second}.")
+            many = f"proposed; more than {limit} cases need a second person"
+            self.stdout.write(f"Nothing was done. With --yes this is {many if counted > limit else 'done at once'}.")
             return
         made = self.propose(options, actor=actor, now=now)
         if made.status == FourEyes.Status.PROPOSED:

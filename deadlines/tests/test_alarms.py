@@ -331,6 +331,23 @@ class TestAMailServerThatIsAway:
         assert len(mails) == 1
         assert mail_trouble().waiting == 0
 
+    def test_what_is_on_time_again_when_it_can_be_told_is_not_told_as_late(self, wang, smtp):
+        swept(NOON)
+        li = ops("li")
+        set_mode("handle", "paused", reason="Server 7 was wrong.", actor=li, now=moment(NOON))
+        watch_at(NOON)
+        smtp.EMAIL_PORT = port_of_nobody()
+        assert send_at(NOON) == 0
+        set_mode("handle", "run", reason="It is mended.", actor=li, now=moment(NOON))
+        with smtp_server(smtp.EMAIL_PORT) as (_port, mails):
+            assert send_at("2026-03-10T12:01+08:00") == 1
+        assert mails[0]["subject"] == "Over: sweeps are on time again: handle a complaint"
+        assert body(mails[0]).startswith(
+            "handle a complaint: it was late, noticed 2026-03-10 12:00 Beijing time, and is on time again.\n"
+        )
+        assert "paused" not in body(mails[0])
+        assert "a mail says when the alarm is over" in body(mails[0])
+
     def test_the_wait_never_passes_ten_minutes(self, wang, smtp):
         swept(NOON)
         watch_at(LATE)

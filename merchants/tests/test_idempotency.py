@@ -197,7 +197,7 @@ class TestBreaking:
 
     def test_an_answer_that_cannot_be_kept_takes_its_effect_with_it(self, platform, program, monkeypatch):
         with monkeypatch.context() as broken:
-            broken.setattr("merchants.api.JSONRenderer.render", lambda *args: b"no json")
+            broken.setattr("merchants.api.JsonRenderer.render", lambda *args: b"no json")
             assert platform.file(sent(program), key="K-1").status_code == 500
 
         assert not Complaint.objects.exists()

@@ -1,12 +1,15 @@
 """For whom a person acts, how they switch, and whom they ask for what they lack."""
 
+import re
+
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from complaints.tests.factories import make_member, make_merchant, make_user
 from complaints.tests.pages import browser, make_shop, text_of
 from merchants.members import administrators_of
-from merchants.models import Grant, Membership
+from merchants.models import Grant, Invitation, Membership
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +38,25 @@ def test_a_person_acts_for_the_merchant_they_joined_first_until_they_switch(two_
         assert "<h1>Wine House</h1>" in response.content.decode()
         assert client.get(address).status_code == 200
         assert client.post(reverse("complaints:leave_message", args=[in_wine_house.complaint_no])).status_code == 403
+
+
+@pytest.mark.parametrize(("chosen", "status"), [("Wine House", 403), ("Tea House", 302)])
+def test_a_form_that_was_opened_for_one_merchant_does_nothing_at_another(two_shops, chosen, status):
+    tea, wine = two_shops
+    Membership.objects.filter(user=tea.administrator).update(is_administrator=True)
+    merchant = {"Tea House": tea, "Wine House": wine}[chosen].merchant
+    client = Client(enforce_csrf_checks=True, headers={"accept-language": "en", "referer": "http://testserver/"})
+    client.force_login(tea.administrator)
+    page = client.get("/members/invite/").content.decode()
+    (token, *_others) = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert client.post(SWITCH, {"merchant": merchant.pk, "csrfmiddlewaretoken": token}).status_code == 302
+    sent = {"email": "li@example.com", "grants": "view", "language": "en", "csrfmiddlewaretoken": token}
+    answer = client.post("/members/invite/", sent)
+    assert answer.status_code == status
+    invited = Invitation.objects.values_list("merchant__name", flat=True)
+    assert list(invited) == (["Tea House"] if status == 302 else [])
+    if status == 403:
+        assert "chose another merchant" in answer.content.decode()
 
 
 @pytest.mark.parametrize("chosen", ["", "0", "x", "-1", "9" * 30])

@@ -1,12 +1,16 @@
 """Whom wrong passwords keep out: the name from the address that guessed, and nobody else."""
 
+import re
 from itertools import count
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from django.conf import settings as django_settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
 from django.urls import reverse
+from freezegun import freeze_time
 
 from complaints.tests.factories import make_user
 
@@ -91,3 +95,103 @@ def test_who_tries_many_names_keeps_nobody_else_out_behind_a_proxy(wang, setting
     assert set(statuses) == {200}
     assert sign_in("wang-signs-in", "right", forwarded=guesser) == 200  # told to try again later
     assert sign_in("wang-signs-in", "right", forwarded=own) == 302
+
+
+# What a stranger learns
+
+
+def hashes_of(name: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how often a password is hashed when somebody signs in with a wrong one: nothing else takes long."""
+    hashed: list[str] = []
+    encode = PBKDF2PasswordHasher.encode
+
+    def noted(self: PBKDF2PasswordHasher, password: str, *rest: Any) -> str:
+        hashed.append(password)
+        return encode(self, password, *rest)
+
+    with monkeypatch.context() as watched:
+        watched.setattr(PBKDF2PasswordHasher, "encode", noted)
+        assert sign_in(name, "wrong", sender=an_address()) == 200
+    return len(hashed)
+
+
+def test_a_wrong_password_takes_as_long_for_an_address_that_somebody_has(wang, settings, monkeypatch):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    wang.username = "wang@example.com"
+    wang.set_password("right")
+    wang.save()
+    names = ["wang@example.com", "nobody@example.com", "nobody"]
+    assert [hashes_of(name, monkeypatch) for name in names] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("address", ["wang@example.com", "nobody@example.com"])
+def test_a_mail_leads_to_the_portal_whatever_host_the_request_named(wang, settings, mailoutbox, address):
+    settings.PUBLIC_URL, settings.ALLOWED_HOSTS = "https://portal.example:8443", ["*"]
+    client = Client(REMOTE_ADDR=an_address(), headers={"host": "evil.example", "accept-language": "en"})
+    assert client.post(reverse("account_reset_password"), {"email": address}).status_code == 302
+    (mail,) = mailoutbox
+    assert "evil" not in mail.subject + mail.body
+    links = re.findall(r"https?://[^/\s]+/[^\s]*", mail.body)
+    if address == "wang@example.com":
+        (link,) = links
+        assert link.startswith("https://portal.example:8443/accounts/password/reset/key/")
+        assert client.get(link.removeprefix("https://portal.example:8443"), follow=True).status_code == 200
+    else:
+        assert not links  # nobody signs up by themselves
+        assert "no account has it" in mail.body
+
+
+# One's mail address
+
+
+def test_an_address_counts_once_its_link_was_opened_and_not_before(wang, mailoutbox):
+    li = make_user("li-signs-in", email="li@example.com")
+    page = reverse("account_email")
+    client = Client(REMOTE_ADDR=an_address(), headers={"accept-language": "en"})
+    client.force_login(wang, backend="merchants.backends.PeopleBackend")
+    for address in (li.email, "new@example.com"):
+        assert client.post(page, {"action_add": "", "email": address}).status_code == 302
+        answer = client.post(page, {"action_primary": "", "email": address}, follow=True)
+        assert "Open the link in the mail that we sent to this address first." in answer.content.decode()
+        wang.refresh_from_db()
+        assert wang.email == "wang@example.com"
+    (link,) = re.findall(r"https?://[^/\s]+(/accounts/confirm-email/\S+)", mailoutbox[-1].body)
+    assert client.post(link).status_code == 302
+    client.post(page, {"action_primary": "", "email": "new@example.com"})
+    wang.refresh_from_db()
+    assert wang.email == "new@example.com"
+
+
+# The second factor
+
+
+def code_of(secret: str) -> str:
+    """The six digits of this moment."""
+    return str(totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time()))))
+
+
+def asked_for_a_code(user: Any, sender: str) -> Client:
+    """A browser that gave the right password."""
+    client = Client(REMOTE_ADDR=sender, headers={"accept-language": "en"})
+    answer = client.post(reverse("account_login"), {"login": user.username, "password": "right"})
+    assert answer.headers["Location"].startswith(reverse("mfa_authenticate"))
+    return client
+
+
+def test_wrong_codes_are_counted_for_the_person_from_wherever_they_come(wang):
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(wang, secret)
+    page = reverse("mfa_authenticate")
+    with freeze_time("2026-03-10T04:00:00Z"):
+        right = code_of(secret)
+        wrong = f"{(int(right) + 500_000) % 1_000_000:06d}"
+        owner = asked_for_a_code(wang, an_address())
+        assert owner.post(page, {"code": wrong}).status_code == 200
+        assert owner.post(page, {"code": right}).status_code == 302  # which forgets the wrong one
+    with freeze_time("2026-03-10T04:05:00Z"):
+        guessers = [asked_for_a_code(wang, an_address()) for _number in range(9)]
+        assert [guesser.post(page, {"code": wrong}).status_code for guesser in guessers[:8]] == [200] * 8
+        assert guessers[8].post(page, {"code": code_of(secret)}).status_code == 200  # right, and not taken
+    with freeze_time("2026-03-10T04:20:01Z"):
+        assert owner.get(reverse("home")).status_code == 403  # signed in all the while
+        assert asked_for_a_code(wang, an_address()).post(page, {"code": code_of(secret)}).status_code == 302

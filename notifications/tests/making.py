@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import connection, transaction
 
 from complaints.tests.factories import file_at, make_program, moment
 from merchants.models import Grant, Membership, Merchant, MiniProgram, User
@@ -63,6 +64,15 @@ def _at_once(monkeypatch, db):
     """Let what a test wrote be seen before it is committed: the order of commits has tests of its own."""
     monkeypatch.setattr("notifications.telling.oldest_open", lambda: 2**62)
     start_telling()
+
+
+def count_further(number: int) -> None:
+    """Let what is there come from a server that has counted so many transactions more than this one."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE notifications_event DISABLE TRIGGER USER")  # events are never changed, but here
+        cursor.execute("UPDATE notifications_event SET transaction = transaction + %s", [number])
+        cursor.execute("UPDATE notifications_watermark SET transaction = transaction + %s", [number])
+        cursor.execute("ALTER TABLE notifications_event ENABLE TRIGGER USER")
 
 
 def tell_at(at: str) -> int:

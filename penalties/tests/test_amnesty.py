@@ -167,6 +167,7 @@ def test_killed_between_two_batches_it_goes_on_and_counts_each_once(monkeypatch)
         (span("2026-11-24T05:00Z", "2026-11-24T05:00Z"), "Away.", "missed_to"),
         (span("2026-11-24T05:00Z", "2026-11-24T02:00Z"), "Away.", "missed_to"),
         (span(kinds=()), "Away.", "missed_to"),
+        (span("2026-11-24T02:00Z", "2026-11-25T00:00:00.000001Z"), "Away.", "missed_to"),
         (span("2026-11-23T02:00Z", "2026-11-24T01:59:59.999999Z"), "Away.", "missed_from"),
     ],
 )
@@ -212,6 +213,24 @@ def test_many_penalties_need_a_second_person(policy_file, approved):
         with pytest.raises(IllegalMove):
             amnesty.carry_out(made.pk, actor=li, now=NOW)
     assert Penalty.objects.filter(status="revoked").count() == (2 if approved else 0)
+
+
+def test_what_one_person_decided_is_not_carried_out_for_more_than_one_person_may(policy_file):
+    policy_file("[[policy]]\nsince = 2026-01-01T00:00:00+08:00\nfour_eyes_cases = 2\n")
+    missed(1)
+    wang, li = ops("wang"), ops("li")
+    made = amnesty.propose(span(), reason="Away.", actor=wang, now=NOW)
+    assert made.status == "approved"
+    missed(2)
+    with pytest.raises(IllegalMove, match="about 3 cases by now; more than 2 need a second person"):
+        amnesty.carry_out(made.pk, actor=wang, now=NOW)
+    assert not Penalty.objects.filter(status="revoked").exists()
+    again = amnesty.propose(span(), reason="Away.", actor=wang, now=NOW)
+    amnesty.decide(again.pk, approved=True, actor=li, now=NOW)
+    missed(1)
+    assert amnesty.carry_out(again.pk, actor=li, now=NOW).done == 4
+    assert amnesty.carry_out(made.pk, actor=wang, now=NOW).status == "done"
+    assert broken() == []
 
 
 def test_a_run_in_shadow_has_nothing_to_forgive():

@@ -13,7 +13,7 @@ from common import wording
 from common.policy import policy_at
 from complaints.models import Complaint
 from complaints.states import Status
-from refunds.claims import about
+from refunds.claims import about, can_be_refused
 from refunds.models import NoRefundClaim, Refund, RefundCase
 from refunds.queries import account_of, claims_of, preview
 from refunds.reasons import Reason
@@ -47,6 +47,7 @@ def refund_panel(context: template.Context, complaint: Complaint) -> dict[str, A
         "case": case,
         "open_claim": next((claim for claim in claims if claim.status == ClaimStatus.SUBMITTED), None),
         "ruled": next((claim for claim in claims if claim.ruling), None),
+        "can_be_refused": case is not None and can_be_refused(case, claims),
     }
 
 

@@ -13,7 +13,15 @@ from freezegun import freeze_time
 
 from appeals.tests.test_desk import member_of, signed_in, text_of
 from complaints.models import HistoryLine
-from complaints.tests.factories import make_merchant, make_picture, make_program, member_actor, moment
+from complaints.tests.factories import (
+    file_at,
+    handle_at,
+    make_merchant,
+    make_picture,
+    make_program,
+    member_actor,
+    moment,
+)
 from notifications.models import Event
 from refunds import services
 from refunds.fund import Balance, balance_of
@@ -419,6 +427,14 @@ class TestReversingARefund:
         shown = text_of(get(signed_in(gao), page("refund_reverse", named.pk)))
         assert "The portal moves no money" in shown
         assert "due again, within the time that runs" in shown
+
+    def test_of_a_refund_that_handled_a_complaint_nothing_is_said_to_be_due_again(self, gao, paid):
+        handle_at("2026-11-21T10:00+08:00", complaint := file_at("2026-11-20T12:00+08:00"))
+        client, handled = signed_in(gao), Refund.objects.get(complaint=complaint)
+        for shown in (get(client, page(name, handled.pk)) for name in ("refund_change", "refund_reverse")):
+            assert "The complaint stays as it is" in text_of(shown)
+            assert "due again" not in text_of(shown)
+        assert "what it paid is due again" in text_of(get(client, page("refund_change", paid.pk)))
 
 
 class TestCases:

@@ -399,7 +399,7 @@ class TestOneRefund:
         assert both == [second.json(), first.json()]
 
     @pytest.mark.parametrize(
-        "number", ["0", "elsewhere-", "elsewhere-x", "elsewhere-9", "elsewhere-" + "9" * 30, "RF-8"]
+        "number", ["0", "elsewhere-", "elsewhere-x", "elsewhere-9", "elsewhere-" + "9" * 30, "RF-8", "%00"]
     )
     def test_one_that_is_not_there_is_not_found(self, shop, case, number):
         assert shop.get(f"{REFUNDS}{number}/").status_code == 404

@@ -5,12 +5,14 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from common.errors import IllegalMove, NotAllowed
 from complaints.tests.factories import make_merchant, member_actor, moment
 from refunds import asking, queries, services
 from refunds.gateways import Answer, Outcome
 from refunds.models import Refund, TopUp
+from refunds.tasks import ask_payment_system
 from refunds.tests.checking import everything, refused
 from refunds.tests.fakes import ABSENT, FAILED, UNKNOWN
 from refunds.tests.making import case_at, fund_at, refund_at, staff
@@ -181,4 +183,13 @@ def test_a_payment_of_another_amount_is_asked_about_no_more(gateway, top_up):
     gateway.will_answer(Answer(Outcome.SUCCEEDED, amount=Decimal("1.00")))
     assert ask_about_payments(30) == 1
     assert ask_about_payments(100_000) == 0
+    assert TopUp.objects.get(pk=top_up.pk).status == "pending"
+
+
+def test_a_machine_whose_clock_runs_ahead_gives_up_no_payment_that_can_still_be_made(gateway, top_up, monkeypatch):
+    begun, a_day_ahead = timezone.now(), timezone.now() + timedelta(days=1, hours=1)
+    TopUp.objects.filter(pk=top_up.pk).update(requested_at=begun, ask_at=begun)
+    monkeypatch.setattr("refunds.tasks.timezone.now", lambda: a_day_ahead)
+    gateway.will_answer(ABSENT)
+    assert ask_payment_system()["payments"] == 1
     assert TopUp.objects.get(pk=top_up.pk).status == "pending"

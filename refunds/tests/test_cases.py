@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from common.errors import IllegalMove
+from complaints import extending
 from complaints.models import Complaint, HistoryLine
 from complaints.tests.factories import moment
+from complaints_portal.verifying import verify
 from deadlines.models import Deadline
+from deadlines.tests.ops import ops
 from notifications.models import Event
 from refunds import cases, services
 from refunds.models import RefundCase
@@ -119,6 +122,56 @@ def test_processing_stops_the_clock_and_failure_gives_back_the_time_that_was_lef
     assert (line.from_state, line.to_state, line.at) == ("due", "due", moment("2026-11-30T07:30Z"))
     assert sweep("refund", "2026-12-01T07:30Z").acted == 0
     assert sweep("refund", "2026-12-01T07:30:00.000001Z").acted == 1
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "refund_by"),
+    [
+        ("2026-11-24T01:59Z", "2026-11-27T09:01Z"),  # it stood still all the while, and lost nothing
+        ("2026-11-24T02:00Z", "2026-11-27T09:00Z"),
+        ("2026-11-24T03:00Z", "2026-11-27T09:00Z"),  # of the first hour it lost one
+        ("2026-11-24T05:00Z", "2026-11-27T09:00Z"),
+        ("2026-11-24T05:30Z", "2026-11-27T08:30Z"),  # three hours
+    ],
+)
+def test_time_that_was_given_back_meanwhile_is_given_when_the_clock_runs_on(gateway, asked_at, refund_by):
+    """The portal was away from 02:00 to 05:00, and gave it back at 06:00; the refund failed at 06:00 too."""
+    case = case_at(RULED)
+    made = refund_at(asked_at, case, "128.00", channel="api")
+    give_back("2026-11-24T02:00Z", "2026-11-24T05:00Z", at="2026-11-24T06:00Z")
+    assert refund_clock(case) is None
+    services.learn(made.pk, FAILED, now=moment("2026-11-24T06:00Z"))
+    assert refund_clock(case) == (1, moment(refund_by))
+    assert broken() == []
+
+
+def test_time_is_given_once_to_a_clock_that_stood_still_twice(gateway):
+    case = case_at(RULED)
+    first = refund_at("2026-11-24T05:30Z", case, "128.00", channel="api")
+    give_back("2026-11-24T02:00Z", "2026-11-24T05:00Z", at="2026-11-24T06:00Z")
+    services.learn(first.pk, FAILED, now=moment("2026-11-24T06:00Z"))
+    second = refund_at("2026-11-24T06:00Z", case, "128.00", channel="api")
+    services.learn(second.pk, FAILED, now=moment("2026-11-24T07:00Z"))
+    assert refund_clock(case) == (1, moment("2026-11-27T09:30Z"))
+
+
+def test_time_that_a_running_clock_was_given_is_not_given_again(gateway):
+    case = case_at(RULED)
+    give_back("2026-11-24T02:00Z", "2026-11-24T05:00Z", at="2026-11-24T06:00Z")
+    made = refund_at("2026-11-24T06:00Z", case, "128.00", channel="api")
+    services.learn(made.pk, FAILED, now=moment("2026-11-24T06:30Z"))
+    assert refund_clock(case) == (1, moment("2026-11-27T08:30Z"))
+
+
+def give_back(began: str, ended: str, *, at: str) -> None:
+    actor = ops()
+    span = (moment(began), moment(ended), ["refund"])
+    made = extending.propose(*span, reason="The power was out.", actor=actor, now=moment(at))
+    extending.carry_out(made.pk, actor=actor, now=moment(at))
+
+
+def broken() -> list[str]:
+    return [finding.invariant.name for finding in verify() if finding.count]
 
 
 def test_asked_for_at_the_very_deadline_nothing_is_left_after_a_failure(gateway):

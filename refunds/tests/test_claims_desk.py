@@ -369,12 +369,18 @@ def test_the_desk_shows_the_merchants_record_and_their_latest_rulings(li):
     shown = look(signed_in(li), claim)
     record = {str(tally.label): tally.words for tally in shown.context["record"]}
     assert (record["claims accepted in 90 days"], record["claims overruled in 90 days"]) == ("1", "0")
-    assert {"points in effect", "penalties in 90 days", "appeals approved"} <= set(record)
+    assert {"points in effect or under appeal", "penalties in 90 days", "appeals approved"} <= set(record)
     assert shown.context["latest"] == [old]
     text = text_of(shown)
     assert f'href="{desk(old)}"' in text
     for words in (claim.complaint.trade_no, "Sent again.", "SF 1", "advance protection", "We looked at it."):
         assert words in text
+    services.claim(claim.pk, actor=acting(li), now=moment(NOW))
+    forms = text_of(look(signed_in(li), claim))
+    assert forms.count("The consumer reads it as well, as what the platform wrote to the shop.") == 2
+    latest = text.split("Latest rulings on this merchant")[1].split("</section>")[0]
+    assert "2026-11-12 10:00" in latest
+    assert "2026-11-11" not in latest.replace(desk(old), "").replace(old.complaint.complaint_no, "")
 
 
 def test_next_and_previous_follow_the_queue_past_what_colleagues_work_on(li, wang, claim):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils.translation import override
 
 from appeals.services import AppealInput, submit
 from complaints import services as complaints
@@ -200,7 +201,7 @@ def test_the_violation_names_its_rule_and_leads_to_the_refund(shop, penalty):
         assert "A refund that support ruled due must be completed within 7 days (168 hours)." in shown
         assert "Each time that it is not costs 1 point." in shown
         assert "appealed within 30 days (720 hours) after it was issued, with proof that the refund was made" in shown
-        assert "The refund is still due Pay the refund first" in shown
+        assert "The refund is still due Pay the refund first. While the penalty can be appealed" in shown
         assert f'href="/refunds/{case.case_no}/"' in page.content.decode()
         form = client.get(f"/violations/{penalty.penalty_no}/appeal/")
         assert f'href="/refunds/{case.case_no}/"' in form.content.decode()
@@ -251,3 +252,35 @@ def test_no_template_of_these_pages_carries_a_number_of_the_policy():
     assert "policy.bonus_percent" in pages
     for number in ("3 working days", "7 days", "30 %", "10,000", "1/3"):
         assert number not in pages
+
+
+def test_what_the_fund_paid_is_told_in_chinese_as_well(shop):
+    case = case_at(RULED, program=shop.program, amount="100.00")
+    fund_at(NOON, shop.merchant, "500.00")
+    refund_at("2026-03-07T13:00+08:00", case, "100.00")
+    with override("zh-hans"):
+        assert "使用体验保障金退款¥100.00。 其中奖励金支付¥33.33，体验保障金支付¥66.67。" in told(case)
+
+
+def test_the_pages_speak_of_refusing_only_while_a_case_can_be_refused(shop):
+    case = case_at("2026-03-06T10:00+08:00", program=shop.program)
+
+    def pages(at: str) -> tuple[str, str]:
+        with browser(shop.administrator, at) as client:
+            own = text_of(client.get(f"/refunds/{case.case_no}/"))
+            return own, text_of(client.get(f"/complaints/{case.complaint.complaint_no}/"))
+
+    own, complaint = pages("2026-03-06T10:30+08:00")
+    assert "Refunded in full or refused by then, it costs nothing." in own
+    assert "Refund it in time, or refuse once with proof." in complaint
+    refusal = refuse(case, "2026-03-06T11:00+08:00")
+    own, complaint = pages("2026-03-06T11:30+08:00")
+    assert "it costs nothing" not in own
+    assert "Refund it in time" not in complaint
+    rule_at("2026-03-06T12:00+08:00", refusal)
+    own, complaint = pages("2026-03-06T12:30+08:00")
+    assert "Refunded in full by then, it costs nothing." in own
+    assert "Refund it in time. It was refused before, so it cannot be refused again." in complaint
+    _own, complaint = pages("2026-03-13T12:00:00.000001+08:00")
+    assert "Refund it in time" not in complaint
+    assert "the refund must be made all the same" in complaint

@@ -517,6 +517,25 @@ def test_each_row_says_what_moved_and_what_was_held_after_it(shop):
     assert balance_of(account) == Balance(Decimal("450.01"), Decimal("0.00"), Decimal("450.00"))
 
 
+def test_a_refund_that_waited_for_a_top_up_stands_after_it_and_the_account_never_held_less_than_nothing(shop):
+    """Many complaints that are handled at once have one moment; money came in while they were."""
+    case = case_at("2026-11-02T10:00+08:00", program=shop.program, amount="100.00")
+    fund_at("2026-11-03T10:00:15+08:00", shop.merchant, "200.00")
+    refund_at("2026-11-03T10:00+08:00", case, "100.00")
+    rows = list(whole_statement(case.merchant.guarantee_account.pk, Days()))
+    assert [row.kind for row in rows] == ["refund", "bonus", "top_up"]
+    assert min(row.deposit_after for row in rows) == Decimal("133.33")
+    assert min(row.bonus_after for row in rows) == 0
+    assert {row.at for row in rows} == {moment("2026-11-03T10:00:15+08:00")}
+
+
+def test_what_a_machine_whose_clock_ran_ahead_wrote_does_not_date_what_follows(shop):
+    case = case_at("2026-11-02T10:00+08:00", program=shop.program, amount="100.00")
+    fund_at("2026-11-03T10:05:00.000001+08:00", shop.merchant, "200.00")
+    refund_at("2026-11-03T10:00+08:00", case, "100.00")
+    assert FundTransfer.objects.get(kind="refund").at == moment("2026-11-03T10:00+08:00")
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7])
 def test_what_was_held_is_right_on_every_page_forwards_and_backwards(shop, size):
     account = history(shop)

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from common.errors import BadInput, Conflict, IllegalMove, NotAllowed, PortalError
 from complaints.models import HistoryLine
@@ -179,6 +180,19 @@ def test_the_first_answer_that_says_how_it_ended_counts(case, gateway, first, se
     before = everything()
     services.learn(made.pk, second, now=moment("2026-11-21T05:02Z"))
     assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [(FAILED, SUCCEEDED, 1), (FAILED, FAILED, 0), (FAILED, ABSENT, 0), (SUCCEEDED, SUCCEEDED, 0)],
+)
+def test_money_that_moved_for_a_refund_that_failed_is_an_error_in_the_log(case, gateway, first, second, told):
+    made = refunding(case, channel="api")
+    services.learn(made.pk, first, now=moment(LATER))
+    with capture_logs() as logs:
+        services.learn(made.pk, second, now=moment("2026-11-21T05:02Z"))
+    found = [entry for entry in logs if entry["event"] == "refund_succeeded_after_it_failed"]
+    assert [(entry["log_level"], entry["refund"]) for entry in found] == [("error", made.refund_no)] * told
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED])

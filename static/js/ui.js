@@ -79,6 +79,20 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+/* A menu that would run off the window opens to the other side. */
+
+document.addEventListener(
+  "toggle",
+  (event) => {
+    const list = event.target.matches("details[data-menu][open]") && event.target.querySelector(".menu__list");
+    if (!list) return;
+    list.classList.remove("menu__list--back");
+    const isOff = list.getBoundingClientRect().right > document.documentElement.clientWidth;
+    list.classList.toggle("menu__list--back", isOff);
+  },
+  true,
+);
+
 /* What was done can be taken back while the button is there; it goes when its time is over. */
 
 function setUpUndo(form) {

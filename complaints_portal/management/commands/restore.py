@@ -9,6 +9,7 @@ from django.db import connection
 
 from complaints_portal.backups import differences, restore
 from complaints_portal.postgres_programs import NotDone
+from notifications.services import number_onwards
 
 
 class Command(BaseCommand):
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         for sentence in (different := differences(manifest)):
             self.stderr.write(sentence)
         call_command("migrate", verbosity=0)  # a backup of an older portal is brought up to this one
+        number_onwards()
         call_command("verify", evidence=True, stdout=self.stdout, stderr=self.stderr)
         if different:
             raise CommandError("The database does not hold what the manifest says; the tables are named above.")

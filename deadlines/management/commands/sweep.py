@@ -61,7 +61,7 @@ class Command(BaseCommand):
         at = moment_of("--at", options["at"]) if options["at"] else None
         if at and at > now and not options["dry_run"]:
             self.stderr.write(f"Note: {at.isoformat()} lies in the future; what is missed by then is acted upon now.")
-        self._tell_of_controls(kinds)
+        self._tell_of_controls(kinds, "looked at all the same" if options["dry_run"] else "swept now")
         reports = [
             self._sweep(kind, cut_off=at or now - GRACE, issued_at=at or now, batch=batch, dry_run=options["dry_run"])
             for kind in kinds
@@ -86,12 +86,12 @@ class Command(BaseCommand):
         sweep_for_ever(kinds, every=every)
         self.stdout.write("Stopped; whole batches only were done.")
 
-    def _tell_of_controls(self, kinds: list[str]) -> None:
+    def _tell_of_controls(self, kinds: list[str], what: str) -> None:
         """Say which kinds the schedule leaves alone. Whoever types this command means it, so it goes on."""
         for kind, control in controls().items():
             if kind in kinds and control.mode != SweepControl.Mode.RUN:
                 state = "is paused" if control.mode == SweepControl.Mode.PAUSED else "runs in shadow only"
-                self.stderr.write(f"Note: {kind} {state} ({control.changed_by}: {control.reason}); it is swept now.")
+                self.stderr.write(f"Note: {kind} {state} ({control.changed_by}: {control.reason}); it is {what}.")
 
     def _sweep(self, kind: str, **options: Any) -> Report:
         try:

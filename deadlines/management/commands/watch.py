@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import OperationalError
 from django.utils import timezone
 
 from common.wording import beijing_time
@@ -28,7 +28,7 @@ class Command(PortalCommand):
         try:
             watched = watch(now=now)
             found, held = standings(now=now), mail_trouble()
-        except DatabaseError as error:
+        except OperationalError as error:
             reason = str(error).strip().partition("\n")[0]
             raise CommandError(f"The database does not answer, so nothing can be told: {reason}") from error
         if options["json"]:

@@ -45,7 +45,9 @@ class Command(FourEyesCommand):
         return all(span) or options["run"] is not None
 
     def count(self, options: dict[str, Any], *, now: datetime) -> int:
-        found = amnesty.preview(_which(options))
+        which = _which(options)
+        amnesty.require_a_past(which, now=now)
+        found = amnesty.preview(which)
         self.stdout.write(
             f"{found.in_effect} penalties are revoked, {found.points} points given back to {found.merchants} "
             f"merchants; {found.under_appeal} under appeal are left, {found.revoked} are revoked already."
