@@ -1,13 +1,49 @@
 """Admin: complaints and consultations with all that was said and done. Verbs change them; nobody edits them here."""
 
+from http import HTTPStatus
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from common.admin import RecordAdmin, RecordInline, state_badge
+from common.admin import RecordAdmin, RecordInline, attempt, state_badge
+from complaints.forms import ProseField
 from complaints.models import Complaint, Consultation, ConsultationLine, Handling, HistoryLine, Message
+from complaints.permissions import may
+from complaints.services import MESSAGE_LIMIT, leave_message
+from complaints.states import COMPLAINT
+
+
+class MessageForm(forms.Form):
+    """What support staff write in a case."""
+
+    use_required_attribute = False
+
+    text = ProseField(
+        label=_("Message"),
+        help_text=_("The merchant and the consumer read it. It stops no clock."),
+        max_length=MESSAGE_LIMIT,
+        widget=forms.Textarea({"rows": 6}),
+        error_messages={"required": _("Write a message.")},
+    )
+
+
+SHOWN_MESSAGES = 10
+
+
+def _may_write(request: HttpRequest) -> bool:
+    return may(request.actor, "leave_message")  # type: ignore[attr-defined]  # set by middleware
+
+
+def _is_open(complaint: Complaint) -> bool:
+    return "leave_message" in COMPLAINT.allowed(complaint.status)
 
 
 class HandlingInline(RecordInline):
@@ -55,6 +91,48 @@ class ComplaintAdmin(RecordAdmin):
     search_fields = ("complaint_no__startswith",)
     search_help_text = _("A complaint's number, or its beginning: the day it was filed, as in 20260317.")
     inlines = (HandlingInline, MessageInline, HistoryInline)
+
+    class Media:
+        css = {"all": ("css/desk.css",)}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page on which support staff write in a case, before the stock ones."""
+        write = self.admin_site.admin_view(self.message_view)
+        return [path("<int:complaint_id>/message/", write, name="complaints_complaint_message"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the case; who may write in it, and while it is open, finds the way to do so."""
+        complaint = Complaint.objects.filter(pk=int(object_id) if object_id.isdecimal() else 0).first()
+        may_write = complaint is not None and _may_write(request) and _is_open(complaint)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "may_write": may_write})
+
+    def message_view(self, request: HttpRequest, complaint_id: int) -> HttpResponse:
+        """Write to both sides of a case: what they said last stands above the form."""
+        if not (request.user.has_perm("complaints.view_complaint") and _may_write(request)):
+            raise PermissionDenied
+        complaint = get_object_or_404(Complaint.objects.select_related("merchant"), pk=complaint_id)
+        form = MessageForm(request.POST if request.method == "POST" else None)
+
+        def show(status: int) -> HttpResponse:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": _("Write to both sides"),
+                "opts": self.opts,
+                "complaint": complaint,
+                "said": list(complaint.messages.order_by("-at", "-pk")[:SHOWN_MESSAGES]),
+                "is_open": _is_open(complaint),
+                "form": form,
+            }
+            return TemplateResponse(request, "admin/complaints/complaint/message.html", context, status=status)
+
+        def write(said: dict[str, Any]) -> HttpResponse:
+            leave_message(complaint.pk, said["text"], actor=request.actor, now=request.now)  # type: ignore[attr-defined]  # set by middleware
+            messages.success(request, _("The merchant and the consumer can read your message now."))
+            return redirect("admin:complaints_complaint_change", complaint.pk)
+
+        return attempt(form, write, show) if form.is_bound else show(HTTPStatus.OK)
 
     @admin.display(description=_("status"))
     def status_badge(self, complaint: Complaint) -> SafeString:

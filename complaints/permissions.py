@@ -25,6 +25,9 @@ WHO_MAY: dict[str, tuple[ActorKind, ...]] = {
     "close": (ActorKind.PLATFORM, ActorKind.STAFF),
 }
 
+WRITE = "complaints.add_message"
+"""The permission of support staff to write to both sides of a case."""
+
 
 def visible_to(actor: Actor) -> QuerySet[Complaint]:
     """Return the complaints that exist for this actor; what belongs to another merchant or platform does not."""
@@ -52,7 +55,7 @@ def may(actor: Actor, verb: str, complaint: Complaint | None = None) -> bool:
         return complaint is None or complaint.platform_id == actor.platform_id
     if actor.kind == ActorKind.CONSUMER:
         return complaint is None or actor.number_of("complaint") == complaint.pk
-    return True
+    return verb != "leave_message" or WRITE in actor.grants
 
 
 def require(actor: Actor, verb: str, complaint: Complaint | None = None) -> None:

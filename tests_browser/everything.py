@@ -161,6 +161,7 @@ def _examples(everything: Everything) -> dict[str, list[str]]:
         "app_label": ["complaints/"],
         "content_type_id": [],
         "object_id": [],  # the pages of a model have rows of their own
+        "complaint_id": _each_state(Complaint.objects.all(), "pk"),
         "penalty_id": _each_state(Penalty.objects.all(), "pk"),
         "run_id": [str(each) for each in Penalty.objects.values_list("sweep_run", flat=True)[:1]],
         "top_up_id": _each_state(TopUp.objects.all(), "pk"),

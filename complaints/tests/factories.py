@@ -13,6 +13,7 @@ from common.actors import Actor, ActorKind
 from complaints.intake import Filing, file_complaint
 from complaints.methods import HandlingInput
 from complaints.models import Complaint, Handling, Method
+from complaints.permissions import WRITE
 from complaints.services import handle
 from evidence.models import Evidence
 from merchants.models import Grant, Membership, Merchant, MiniProgram, Platform, User
@@ -111,7 +112,7 @@ def consumer_actor(complaint: Complaint) -> Actor:
     )
 
 
-STAFF = Actor(kind=ActorKind.STAFF, name="Xiao Er", id=1)
+STAFF = Actor(kind=ActorKind.STAFF, name="Xiao Er", id=1, grants=frozenset({WRITE}))
 
 
 def make_filing(program: MiniProgram, **fields: Any) -> Filing:

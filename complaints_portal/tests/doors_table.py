@@ -365,6 +365,7 @@ DOORS: dict[str, tuple[str, str]] = {
     "admin:deadlines_workday_delete": ("login login 403 403 login", "login login 403 403 login"),
     "admin:deadlines_workday_change": ("login login 403 200 login", "login login 403 403 login"),
     "/admin/deadlines/workday/<path:object_id>/": ("login login 302 302 login", "login login 302 302 login"),
+    "admin:complaints_complaint_message": ("login login 403 200 login", "login login 403 400 login"),
     "admin:complaints_complaint_add": ("login login 403 403 login", "login login 403 403 login"),
     "admin:complaints_complaint_history": ("login login 403 200 login", "login login 403 200 login"),
     "admin:complaints_complaint_delete": ("login login 403 403 login", "login login 403 403 login"),

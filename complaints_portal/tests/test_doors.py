@@ -205,6 +205,7 @@ class World:
             "token": self.picture.token,
             "penalty_no": self.penalty.penalty_no,
             "appeal_id": str(self.appeal.pk),
+            "complaint_id": str(self.complaint.pk),
             "penalty_id": str(self.penalty.pk),
             "case_no": self.case.case_no,
             "refund_no": refund.refund_no,
