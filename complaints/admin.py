@@ -12,13 +12,16 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
+from common.actors import ActorKind
 from common.admin import RecordAdmin, RecordInline, attempt, state_badge
 from complaints.forms import ProseField
 from complaints.models import Complaint, Consultation, ConsultationLine, Handling, HistoryLine, Message
 from complaints.permissions import may
 from complaints.services import MESSAGE_LIMIT, leave_message
 from complaints.states import COMPLAINT
+from complaints.timeline import ROLE_LABELS, role_of, sentence_of
 
 
 class MessageForm(forms.Form):
@@ -63,14 +66,35 @@ class HandlingInline(RecordInline):
 
 class MessageInline(RecordInline):
     model = Message
-    fields = ("at", "role", "actor_name", "text", "evidence")
+    fields = ("at", "who", "text", "evidence")
+    readonly_fields = ("who",)
     ordering = ("at", "pk")
+
+    @admin.display(description=pgettext_lazy("a message", "from"))
+    def who(self, message: Message) -> str:
+        return f"{ROLE_LABELS[message.role]} · {message.actor_name}"
 
 
 class HistoryInline(RecordInline):
+    """Every move in words, and beside it how it is recorded, which programs are told as well."""
+
     model = HistoryLine
-    fields = ("at", "noun", "verb", "from_state", "to_state", "actor_kind", "actor_name", "detail")
+    fields = ("at", "what", "who", "recorded", "detail")
+    readonly_fields = ("what", "who", "recorded")
     ordering = ("at", "pk")
+
+    @admin.display(description=_("what happened"))
+    def what(self, line: HistoryLine) -> str:
+        return sentence_of(line)
+
+    @admin.display(description=_("done by"))
+    def who(self, line: HistoryLine) -> str:
+        side = ROLE_LABELS[role_of(line)]
+        return str(side) if line.actor_kind == ActorKind.SYSTEM else f"{side} · {line.actor_name}"
+
+    @admin.display(description=_("as recorded"))
+    def recorded(self, line: HistoryLine) -> str:
+        return f"{line.noun}.{line.verb}: {line.from_state or '–'} → {line.to_state}"
 
 
 @admin.register(Complaint)

@@ -100,8 +100,8 @@ def timeline(complaint: Complaint) -> list[Entry]:
 
 def who_and_what(line: HistoryLine) -> tuple[str, str]:
     """Return who made one move, as a merchant may know them, and its sentence."""
-    role = _role(line)
-    return _name(line.complaint, role, line.actor_name), _sentence(line)
+    role = role_of(line)
+    return _name(line.complaint, role, line.actor_name), sentence_of(line)
 
 
 ABOUT: dict[tuple[str, str], Promise] = {
@@ -138,18 +138,19 @@ def _is_told_by_another(line: HistoryLine) -> bool:
     return (line.noun, line.verb) == ("no_refund_claim", "submit") and line.detail.get("about") != "handling"
 
 
-def _role(line: HistoryLine) -> str:
+def role_of(line: HistoryLine) -> str:
+    """Return on which side the one stands who made a move."""
     return ROLES.get(line.actor_kind) or SPOKEN_FOR.get(line.verb, CONSUMER)
 
 
 def _of_line(complaint: Complaint, line: HistoryLine) -> Entry:
-    role = _role(line)
+    role = role_of(line)
     handling = handling_of(complaint) if (line.noun, line.verb) == ("complaint", "handle") else None
     return Entry(
         at=line.at,
         role=role,
         name=_name(complaint, role, line.actor_name),
-        sentence=_sentence(line),
+        sentence=sentence_of(line),
         text=_words(line),
         handling=handling,
         pictures=handling.evidence.all() if handling else (),
@@ -184,7 +185,8 @@ def _name(complaint: Complaint, role: str, actor_name: str) -> str:
     return str(ROLE_LABELS[role])
 
 
-def _sentence(line: HistoryLine) -> str:
+def sentence_of(line: HistoryLine) -> str:
+    """Return what a move is called, in the language of whoever reads it."""
     move = (line.noun, line.verb)
     if move in TELLERS:
         return TELLERS[move](line)

@@ -119,3 +119,19 @@ def test_the_page_asks_as_little_for_ten_messages_as_for_one(complaint, django_a
         page = text_of(li, page_of(complaint))
     assert "11." in page
     assert "01." not in page
+
+
+@pytest.mark.parametrize(
+    ("language", "filed", "said", "platform"),
+    [
+        ("zh-hans", "发起了投诉。", "用户 · Han Meimei", "平台客服 · Xiao Er"),
+        ("en", "Filed the complaint.", "Consumer · Han Meimei", "Platform support · Xiao Er"),
+    ],
+)
+def test_the_page_tells_in_words_what_happened_and_who_said_what(complaint, language, filed, said, platform):
+    services.leave_message(complaint.pk, "Where is it?", actor=consumer_actor(complaint), now=timezone.now())
+    services.leave_message(complaint.pk, "We ask the shop.", actor=STAFF, now=timezone.now())
+    li = staff_of("reviewer")
+    li.cookies["portal_language"] = language
+    page = text_of(li, page_of(complaint, "change"))
+    assert [words in page for words in (filed, said, platform, "complaint.file: – → pending")] == [True] * 4
