@@ -96,7 +96,7 @@ class JsonParser(BaseParser):
 
 
 class JsonRenderer(BaseRenderer):
-    r"""Writes JSON in UTF-8, as the framework's own renderer does, in a fifth of the time.
+    r"""Writes JSON in UTF-8, as the framework's own renderer does, in a tenth of the time.
 
     What JSON has no form for is written as the framework writes it, a lazy text in the language of whoever asks; only
     an amount stays as exact as it is, as text. A value that has no form at all is an error of ours: `TypeError`.
