@@ -39,6 +39,7 @@ class MessageForm(forms.Form):
 
 
 SHOWN_MESSAGES = 10
+"""So many of the latest stand above the form; the page of the complaint has all."""
 
 
 def _may_write(request: HttpRequest) -> bool:
@@ -145,7 +146,7 @@ class ComplaintAdmin(RecordAdmin):
                 "title": _("Write to both sides"),
                 "opts": self.opts,
                 "complaint": complaint,
-                "said": list(complaint.messages.order_by("-at", "-pk")[:SHOWN_MESSAGES]),
+                "said": complaint.messages.order_by("-at", "-pk").prefetch_related("evidence")[:SHOWN_MESSAGES],
                 "is_open": _is_open(complaint),
                 "form": form,
             }

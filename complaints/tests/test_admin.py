@@ -14,6 +14,7 @@ from complaints.tests.factories import (
     STAFF,
     consumer_actor,
     file_at,
+    make_picture,
     make_program,
     make_user,
     member_actor,
@@ -109,11 +110,23 @@ def test_a_complaint_that_is_not_there_is_not_found(complaint):
     assert staff_of("reviewer").get(reverse("admin:complaints_complaint_message", args=[0])).status_code == 404
 
 
+def test_a_message_of_pictures_alone_shows_them(complaint):
+    picture = make_picture(complaint.merchant)
+    services.leave_message(
+        complaint.pk, "", evidence=[picture], actor=member_actor(complaint.merchant), now=timezone.now()
+    )
+    assert reverse("evidence:show", args=[picture.token]) in text_of(staff_of("reviewer"), page_of(complaint))
+
+
 def test_the_page_asks_as_little_for_ten_messages_as_for_one(complaint, django_assert_max_num_queries):
     li = staff_of("reviewer")
     for number in range(12):
         services.leave_message(
-            complaint.pk, f"{number:02d}.", actor=STAFF, now=timezone.now() - timedelta(minutes=30 - number)
+            complaint.pk,
+            f"{number:02d}.",
+            evidence=[make_picture(complaint.merchant)],
+            actor=STAFF,
+            now=timezone.now() - timedelta(minutes=30 - number),
         )
     with django_assert_max_num_queries(8):
         page = text_of(li, page_of(complaint))
