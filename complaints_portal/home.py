@@ -23,7 +23,7 @@ from complaints.models import Complaint
 from complaints.queries import Standing, points_of, standing
 from complaints.states import Status
 from complaints_portal.changes import changes_since
-from complaints_portal.home_forecast import rows_of
+from complaints_portal.home_forecast import CAN_BE_APPEALED, rows_of
 from deadlines.forecast import Forecast, due_by_day, forecast
 from deadlines.models import Deadline
 from merchants.models import Grant, Membership
@@ -34,8 +34,6 @@ from refunds.queries import Standing as RefundStanding
 from refunds.queries import standing as refund_standing
 
 MINE_SHOWN = 5
-CAN_BE_APPEALED = "status=in_effect&window=open"
-"""Narrows the list of penalties to those that can be appealed: a window stays open while an appeal is reviewed."""
 
 
 @dataclass(frozen=True, slots=True)

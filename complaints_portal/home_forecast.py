@@ -11,6 +11,9 @@ from common.counting import count_words
 from deadlines.forecast import Day, Due, Forecast
 from deadlines.models import Deadline
 
+CAN_BE_APPEALED = "status=in_effect&window=open"
+"""Narrows the list of penalties to those that can be appealed: a window stays open while an appeal is reviewed."""
+
 WIDTH = 100
 """Units of the fullest day's bar."""
 CAPPED = Deadline.Kind.APPEAL
@@ -65,7 +68,7 @@ KINDS: dict[str, tuple[Callable[[int], str], Callable[[date], str]]] = {
     Deadline.Kind.HANDLE: (_handle, lambda day: f"{address('complaints:list')}?due={day}"),
     Deadline.Kind.REFUND: (_refund, lambda _day: address("refunds:list")),
     Deadline.Kind.SUPPLEMENT: (_supplement, lambda _day: f"{address('appeals:list')}?status=more_wanted"),
-    Deadline.Kind.APPEAL: (_appeal, lambda _day: f"{address('penalties:list')}?status=in_effect&window=open"),
+    Deadline.Kind.APPEAL: (_appeal, lambda _day: f"{address('penalties:list')}?{CAN_BE_APPEALED}"),
 }
 """What each kind is called, and the list that shows it: narrowed to the day where the list can be."""
 
